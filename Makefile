@@ -1,0 +1,57 @@
+# One vocabulary for people and CI: make demo | test | check | bench. Everything installs itself into .venv.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+UV_VERSION := 0.13.8
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up down check format test test-quick bench bench-demo requirements clean
+
+help:  ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## Make .venv and install requirements.txt into it
+
+$(INSTALLED): requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Driftgate needs Python 3.11: install it, or say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
+	@touch $@
+
+demo: $(INSTALLED)  ## Train, classify and show the answers on scikit-learn's digits, on this machine
+	@./driftgate demo
+
+up: $(INSTALLED)  ## Start the embedded warehouse and Airflow
+	@./driftgate up
+
+down:  ## End what the demo or `make up` started
+	@./driftgate down --all
+
+check: $(INSTALLED)  ## Lint, format and types of Python and SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar include/sql
+
+format: $(INSTALLED)  ## Put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(INSTALLED)  ## All tests, the one through the real scheduler too
+	$(BIN)/pytest
+
+test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
+	$(BIN)/pytest -m "not end_to_end and not slow"
+
+bench: bench-demo  ## All benchmarks
+
+bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
+	$(BIN)/python -m benchmarks.demo
+
+requirements:  ## Pin requirements.in anew
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header requirements.in --output-file requirements.txt
+
+clean: down  ## Remove the environment and all local state
+	rm -rf $(VENV) .local

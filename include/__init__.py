@@ -1,0 +1,1 @@
+"""The domain of Driftgate, which knows nothing of Airflow."""

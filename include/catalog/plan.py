@@ -1,0 +1,38 @@
+"""What there is to do: the images that wait for an answer, packed into batches."""
+
+import logging
+import math
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+
+from include.catalog.keys import ImageKey
+from include.config import PipelineConfig
+from include.warehouse.session import Warehouse
+
+log = logging.getLogger(__name__)
+
+MAX_BATCHES = 128
+"""Thousands of mapped tasks slow Airflow's scheduler; this many do not."""
+
+
+def pending_images(warehouse: Warehouse, config: PipelineConfig) -> list[ImageKey]:
+    """Return the live, readable incoming images without an answer that counts, sorted."""
+    return warehouse.fetch("catalog/select_pending_images", ImageKey, stage_name=config.stages.incoming.name)
+
+
+def into_batches(keys: Sequence[ImageKey], *, batch_size: int, max_batches: int | None = None) -> list[list[ImageKey]]:
+    """Split images, sorted, into batches whose sizes differ by at most one.
+
+    Args:
+        keys: The images.
+        batch_size: How many images a batch should hold at most, as long as that makes no more than `max_batches`.
+        max_batches: The most batches; by default the cores of this machine. Never more than 128.
+    """
+    if not keys:
+        return []
+    most = min(max_batches or len(os.sched_getaffinity(0)), MAX_BATCHES)
+    n_batches = min(math.ceil(len(keys) / batch_size), most)
+    ordered = sorted(keys)
+    bounds = [round(i * len(ordered) / n_batches) for i in range(n_batches + 1)]
+    return [ordered[start:end] for start, end in pairwise(bounds)]

@@ -1,0 +1,76 @@
+"""The runs of a pipeline: what each was asked to do, and how it ended."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from include.config import PipelineConfig
+from include.errors import WarehouseError
+from include.warehouse.session import Warehouse
+
+RunKind = Literal["training", "inference"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A DAG run: its id in the warehouse, and the config that it was opened with."""
+
+    run_id: str
+    config: PipelineConfig
+    outcome: str | None
+
+
+class _Row(NamedTuple):
+    run_id: str
+    kind: str
+    config: str
+    config_digest: str
+    outcome: str | None
+
+
+def run_id_of(dag_id: str, dag_run_id: str) -> str:
+    """Return the id of a DAG run that is unique over the DAGs of a pipeline."""
+    return f"{dag_id}/{dag_run_id}"
+
+
+def open_run(
+    warehouse: Warehouse, config: PipelineConfig, *, run_id: str, dag_id: str, kind: RunKind, reason: str | None
+) -> Run:
+    """Store the run with its resolved config, unless it is there; what is there counts.
+
+    Args:
+        warehouse: A session.
+        config: The resolved config.
+        run_id: The id from `run_id_of`.
+        dag_id: The DAG.
+        kind: What the run does.
+        reason: Why it was started, in the words of whoever did.
+    """
+    warehouse.alone(
+        lambda: warehouse.run(
+            "runs/open_run",
+            run_id=run_id,
+            dag_id=dag_id,
+            kind=kind,
+            config=config.to_json(),
+            config_digest=config.digest,
+            reason=reason,
+        )
+    )
+    return read_run(warehouse, run_id=run_id)
+
+
+def read_run(warehouse: Warehouse, *, run_id: str) -> Run:
+    """Return an opened run.
+
+    Raises:
+        WarehouseError: The run was not opened.
+    """
+    row = warehouse.fetch_one("runs/select_run", _Row, run_id=run_id)
+    if row is None:
+        raise WarehouseError(f"run {run_id} is not in RUNS: its first task has to be run again")
+    return Run(run_id=row.run_id, config=PipelineConfig.from_json(row.config), outcome=row.outcome)
+
+
+def close_run(warehouse: Warehouse, *, run_id: str, outcome: str) -> None:
+    """Say how a run ended, in a sentence."""
+    warehouse.alone(lambda: warehouse.run("runs/close_run", run_id=run_id, outcome=outcome))

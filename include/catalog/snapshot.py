@@ -1,0 +1,221 @@
+"""An immutable version of the data set: which images, with which labels, on which side.
+
+Its id is the SHA-256 of its sorted manifest, so the same images and labels give the same snapshot. An image that
+turns out to be unreadable stays in the snapshots that it is in: what a model really used is said with the model.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from include.catalog.keys import ImageKey
+from include.catalog.split import Split, SplitImage, assign_splits
+from include.config import PipelineConfig, StageConfig
+from include.errors import ConcurrentChangeError, DriftgateError, FetchError, SnapshotError
+from include.warehouse.identifiers import quote_identifier
+from include.warehouse.loading import LOADED_KEYS, LOADED_SNAPSHOT, loaded_rows
+from include.warehouse.session import Warehouse
+
+log = logging.getLogger(__name__)
+
+MIN_IMAGES_PER_CLASS = 3
+"""One to train on, one to validate on, one to test on."""
+URL_SECONDS = 3600
+"""How long a presigned URL is valid: the most that an AWS role allows."""
+
+
+class ContentDigest(Protocol):
+    """The SHA-256 of a file, or why there is none: an error that may pass, or one that will not."""
+
+    @property
+    def sha256(self) -> str | None: ...  # noqa: D102
+    @property
+    def error(self) -> DriftgateError | None: ...  # noqa: D102
+
+
+DigestReader = Callable[[Sequence[str]], Sequence[ContentDigest]]
+"""Reads the files behind URLs and returns, in their order, the digest of each."""
+
+
+class Snapshot(NamedTuple):
+    """A frozen data set."""
+
+    snapshot_id: str
+    keys: tuple[ImageKey, ...]
+    n_by_class: Mapping[str, int]
+    n_by_split: Mapping[Split, int]
+
+
+class _Labelled(NamedTuple):
+    stage: str
+    relative_path: str
+    etag: str
+    label: str
+    label_source: str
+    content_sha256: str | None
+    split: str | None
+
+    @property
+    def key(self) -> ImageKey:
+        return ImageKey(self.stage, self.relative_path, self.etag)
+
+
+class _Located(NamedTuple):
+    stage: str
+    relative_path: str
+    etag: str
+    url: str
+
+
+class _FixedSplit(NamedTuple):
+    content_sha256: str
+    split: str
+
+
+class _Count(NamedTuple):
+    n: int
+
+
+def freeze_snapshot(
+    warehouse: Warehouse, config: PipelineConfig, *, run_id: str, work_path: str, read_digests: DigestReader
+) -> Snapshot:
+    """Freeze the live, labelled images of both stages.
+
+    Images that were never read are read once, for their digest. The same images and labels give the same id and no
+    new row.
+
+    Args:
+        warehouse: A session, not in a transaction.
+        config: The pipeline.
+        run_id: The run that freezes.
+        work_path: Where this try of the task may put files below the work stage.
+        read_digests: How the files behind presigned URLs are read.
+
+    Raises:
+        SnapshotError: No labelled images, fewer than two classes, or a class with fewer than three images.
+        FetchError: A staged file could not be read.
+    """
+    started = time.monotonic()
+    training, incoming = config.stages.training, config.stages.incoming
+    labelled = warehouse.fetch(
+        "snapshots/select_labelled_images", _Labelled, training_stage=training.name, incoming_stage=incoming.name
+    )
+    if not labelled:
+        raise SnapshotError(
+            f"stage {training.name} ({training.url or 'internal'}) has no labelled image: put images there whose path "
+            f"matches labels.from_path ({config.labels.from_path!r}), as in shirt/0001.jpg"
+        )
+    digests = _digests(warehouse, labelled, (training, incoming), work_path=work_path, read_digests=read_digests)
+    readable = [image for image in labelled if image.key in digests]
+    _check_classes(readable, digests)
+
+    fixed_rows = warehouse.fetch("snapshots/select_fixed_splits", _FixedSplit)
+    splits = assign_splits(
+        [SplitImage(digests[image.key], image.label, image.relative_path) for image in readable],
+        {row.content_sha256: Split(row.split) for row in fixed_rows},
+        group_pattern=config.split.group,
+    )
+    rows = sorted(
+        (*image.key, image.label, image.label_source, str(splits[digests[image.key]]), digests[image.key])
+        for image in readable
+    )
+    snapshot = Snapshot(
+        snapshot_id=hashlib.sha256("\n".join(map(json.dumps, rows)).encode()).hexdigest(),
+        keys=tuple(image.key for image in readable),
+        n_by_class=Counter(image.label for image in readable),
+        n_by_split=Counter(splits[digests[image.key]] for image in readable),
+    )
+    _write(warehouse, snapshot, rows, run_id=run_id, work_path=work_path)
+    log.info(
+        "snapshot %s: %d images of %d classes (%s), in %.1f s",
+        snapshot.snapshot_id[:12],
+        len(rows),
+        len(snapshot.n_by_class),
+        ", ".join(f"{n} {split}" for split, n in sorted(snapshot.n_by_split.items())),
+        time.monotonic() - started,
+    )
+    return snapshot
+
+
+def _digests(
+    warehouse: Warehouse,
+    labelled: Sequence[_Labelled],
+    stages: Sequence[StageConfig],
+    *,
+    work_path: str,
+    read_digests: DigestReader,
+) -> dict[ImageKey, str]:
+    """Return the content digest of each image; one that is too large to be read has none."""
+    digests = {image.key: image.content_sha256 for image in labelled if image.content_sha256}
+    unread = [image.key for image in labelled if image.content_sha256 is None]
+    if not unread:
+        return digests
+    with loaded_rows(warehouse, LOADED_KEYS, unread, work_path=work_path):
+        located = [
+            row
+            for stage in stages
+            for row in warehouse.fetch(
+                "images/select_urls",
+                _Located,
+                stage_name=stage.name,
+                seconds=URL_SECONDS,
+                identifiers={"stage": quote_identifier(stage.name)},
+            )
+        ]
+    for row, digest in zip(located, read_digests([row.url for row in located]), strict=True):
+        if digest.sha256 is not None:
+            digests[ImageKey(row.stage, row.relative_path, row.etag)] = digest.sha256
+        elif digest.error is not None and digest.error.is_transient:
+            raise FetchError(
+                f"{row.relative_path} of stage {row.stage} could not be read: {digest.error}"
+            ) from digest.error
+        else:
+            log.warning("%s of stage %s is left out: %s", row.relative_path, row.stage, digest.error)
+    return digests
+
+
+def _check_classes(images: Sequence[_Labelled], digests: Mapping[ImageKey, str]) -> None:
+    """Refuse a data set that cannot be trained, validated and tested on."""
+    contents: dict[str, set[str]] = defaultdict(set)
+    labels: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        contents[image.label].add(digests[image.key])
+        labels[digests[image.key]].add(image.label)
+    small = {label: len(found) for label, found in sorted(contents.items()) if len(found) < MIN_IMAGES_PER_CLASS}
+    if small:
+        listed = ", ".join(f"{label!r} has {n}" for label, n in small.items())
+        raise SnapshotError(
+            f"each class needs at least {MIN_IMAGES_PER_CLASS} different images: {listed}; "
+            "add images or remove the class"
+        )
+    if len(contents) < 2:
+        raise SnapshotError(f"there is only one class, {next(iter(contents), None)!r}; a classifier needs two")
+    contradicting = sum(len(found) > 1 for found in labels.values())
+    if contradicting:
+        log.warning("%d images are there more than once with different labels", contradicting)
+
+
+def _write(
+    warehouse: Warehouse, snapshot: Snapshot, rows: Sequence[tuple[str, ...]], *, run_id: str, work_path: str
+) -> None:
+    """Write the snapshot, and with it what was read of its images and on which side they are."""
+
+    def write() -> None:
+        if warehouse.fetch("snapshots/count_split_conflicts", _Count)[0].n:
+            raise ConcurrentChangeError("another run gave some of these images a side meanwhile; try again")
+        warehouse.run("snapshots/fix_splits")
+        warehouse.run(
+            "snapshots/insert_snapshot",
+            snapshot_id=snapshot.snapshot_id,
+            n_images=len(rows),
+            n_classes=len(snapshot.n_by_class),
+            run_id=run_id,
+        )
+        warehouse.run("snapshots/insert_snapshot_images", snapshot_id=snapshot.snapshot_id)
+
+    with loaded_rows(warehouse, LOADED_SNAPSHOT, rows, work_path=work_path):
+        warehouse.alone(write)

@@ -1,0 +1,1 @@
+"""Driftgate on one machine: its processes, their state, the demo."""

@@ -1,0 +1,102 @@
+"""The exceptions of the project. Each message names the thing, the value and the next step."""
+
+from typing import ClassVar
+
+
+class DriftgateError(Exception):
+    """Anything that Driftgate itself refuses or cannot do."""
+
+    is_transient: ClassVar[bool] = False
+    """Whether the same may succeed when it is tried again."""
+
+
+class ConfigError(DriftgateError):
+    """A pipeline file or a run's parameter is wrong."""
+
+
+class WarehouseError(DriftgateError):
+    """The warehouse refused a statement."""
+
+
+class WarehouseUnavailableError(WarehouseError):
+    """The warehouse could not be reached, or went away in mid-statement."""
+
+    is_transient = True
+
+
+class LockNotAcquiredError(WarehouseError):
+    """Other transactions held the pipeline's lock for longer than we wait."""
+
+    is_transient = True
+
+
+class ConcurrentChangeError(WarehouseError):
+    """Another run changed the same rows meanwhile."""
+
+    is_transient = True
+
+
+class StageError(DriftgateError):
+    """A stage is missing, or its folder is."""
+
+
+class CatalogShrunkError(DriftgateError):
+    """A sync would drop so many images that a missing folder is likelier than a clean-up."""
+
+
+class SnapshotError(DriftgateError):
+    """The labelled images do not make a data set that can be trained on."""
+
+
+class FetchError(DriftgateError):
+    """A staged file could not be read."""
+
+    is_transient = True
+
+
+class UnreadableImageError(DriftgateError):
+    """A file is not an image that we can decode: it belongs into QUARANTINE."""
+
+
+class StoreError(DriftgateError):
+    """A file of the store is missing, torn or not what its digest says."""
+
+
+class ModelError(DriftgateError):
+    """A model cannot be built, trained or used as asked."""
+
+
+class ArtefactError(ModelError):
+    """A model's files are missing or are not what the ledger says."""
+
+
+class IncompleteWriteError(WarehouseError):
+    """After a write-back the warehouse does not hold what was sent; nothing was committed."""
+
+
+class RecalledVersionError(DriftgateError):
+    """The answers come from a version that was rolled back meanwhile; they are not written."""
+
+
+class PromotionRefusedError(DriftgateError):
+    """Another version became champion since the challenger was evaluated."""
+
+
+class CommandError(DriftgateError):
+    """The command cannot do what it was asked to."""
+
+
+class ExpiredUrlError(FetchError):
+    """A signed URL is no longer accepted: ask for a new one, once."""
+
+
+class MissingSegmentError(StoreError):
+    """A segment of pixels (first argument) is missing or torn (second argument): preprocess its images again."""
+
+    @property
+    def segment(self) -> str:
+        """The segment's name in the store."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        return f"segment {self.args[0]} is {self.args[1]}: preprocess its images again"

@@ -1,0 +1,1 @@
+"""Fetch, decode and measure images."""

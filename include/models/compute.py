@@ -1,0 +1,223 @@
+"""How the arithmetic is done: device, number format, memory layout and threads, chosen by timing a few steps.
+
+None of it can be read off the processor's name: bfloat16 triples the speed of one machine and is a tenth of float32 on
+the next, and a second thread on a busy core is worse than none.
+"""
+
+import copy
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
+
+MAX_THREADS = 2
+"""Tasks run beside each other: more threads than this would take the cores of the next one."""
+MIN_SPEEDUP = 1.1
+"""What a candidate must gain to be chosen: less may be noise, and a choice that flips between runs helps nobody."""
+MIN_AGREEMENT = 0.995
+"""The share of the probe batch that must keep its class in bfloat16."""
+MAX_CONFIDENCE_CHANGE = 0.01
+"""How far the mean confidence of the probe batch may move in bfloat16."""
+MIN_PROBE_IMAGES = 32
+"""On fewer images than this agreement says nothing, and speed does not matter."""
+_TIMED_IMAGES = 32
+"""The most images in a timed step: enough to keep two threads busy, and soon over on a slow machine."""
+_SECONDS_PER_CANDIDATE = 0.4
+_FIRST_IMAGES = 2
+_HOPELESS = 3.0
+"""A candidate that is so many times slower on the first images is not timed further."""
+
+
+class Normalisation(NamedTuple):
+    """Mean and standard deviation by channel (RGB) of pixels scaled to 0…1."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+"""What torchvision's weights were trained with (torchvision.transforms._presets.ImageClassification)."""
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How the steps of one training, or of one prediction, are computed."""
+
+    device: Literal["cpu", "cuda"] = "cpu"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = True
+    n_threads: int = 1
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """Move a model, in place, to this device and memory layout."""
+        model.to(self.device)
+        model.to(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
+        return model
+
+    def inputs(self, batch: NDArray[np.uint8], normalisation: Normalisation = IMAGENET) -> Tensor:
+        """Return a batch of pixels [b, s, s, 3] as the model's input [b, 3, s, s], on this device and in this layout."""
+        # torch warns about arrays that it could write to and must not, such as a view of a mapped file
+        pixels = torch.from_numpy(np.require(batch, requirements=["C", "W"])).to(self.device)
+        inputs = normalise(pixels, normalisation)
+        return inputs if self.channels_last else inputs.contiguous()
+
+    def autocast(self) -> torch.autocast:
+        """Return the context in which forward passes run."""
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.dtype == "bfloat16")
+
+    @contextmanager
+    def threads(self) -> Iterator[None]:
+        """Use this many threads, and afterwards as many as before."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.n_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    def __str__(self) -> str:
+        layout = "channels_last" if self.channels_last else "contiguous"
+        return f"{self.device}, {self.dtype}, {layout}, {self.n_threads} thread{'s' if self.n_threads > 1 else ''}"
+
+
+def normalise(batch: Tensor, normalisation: Normalisation = IMAGENET) -> Tensor:
+    """Turn pixels (uint8 [b, s, s, 3], RGB) into a model's input (float32 [b, 3, s, s], channels_last).
+
+    Training and prediction share it: a difference between them would cost accuracy without a word.
+    """
+    mean = torch.tensor(normalisation.mean, device=batch.device).view(1, 3, 1, 1)
+    std = torch.tensor(normalisation.std, device=batch.device).view(1, 3, 1, 1)
+    # the permuted view of NHWC memory is what torch calls channels_last: nothing is copied but to change the type
+    scaled = batch.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last)
+    return scaled.mul_(1 / (255 * std)).sub_(mean / std)
+
+
+def choose_compute(model: nn.Module, example: NDArray[np.uint8], *, training: bool) -> Compute:
+    """Choose how to compute by timing a few steps of each candidate, for about two seconds in all.
+
+    One thing is changed at a time (layout, number format, threads) and kept if it is `MIN_SPEEDUP` times faster. For
+    prediction bfloat16 must also agree with float32. With CUDA only the agreement is tested.
+
+    Args:
+        model: The model; it is left untouched.
+        example: A batch of pixels [b, s, s, 3], as large as the batches to come.
+        training: Whether steps go backward too.
+    """
+    probe = copy.deepcopy(model).train(training)
+    # the steps of the probe draw dropout masks: the caller's random numbers must not depend on how many there were
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        if torch.cuda.is_available():
+            return _choose_on_cuda(probe, example, training=training)
+        return _choose_on_cpu(probe, example, training=training)
+
+
+def available_threads() -> int:
+    """Return how many threads a task may use: 1 or 2, never more than the cores that this process may run on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MAX_THREADS, cores))
+
+
+def _choose_on_cuda(probe: nn.Module, example: NDArray[np.uint8], *, training: bool) -> Compute:
+    chosen = Compute(device="cuda")
+    candidate = replace(chosen, dtype="bfloat16")
+    if torch.cuda.is_bf16_supported(including_emulation=False) and (training or _agrees(probe, example, candidate)):
+        chosen = candidate
+    log.info("computing on %s", chosen)
+    return chosen
+
+
+def _choose_on_cpu(probe: nn.Module, example: NDArray[np.uint8], *, training: bool) -> Compute:
+    chosen = Compute(n_threads=1)
+    timings: dict[Compute, float] = {chosen: _images_per_second(probe, example, chosen)}
+
+    def faster(candidate: Compute) -> bool:
+        timings[candidate] = _images_per_second(probe, example, candidate, against=chosen)
+        return timings[candidate] > MIN_SPEEDUP * timings[chosen]
+
+    if faster(candidate := replace(chosen, channels_last=False)):
+        chosen = candidate
+    if faster(candidate := replace(chosen, dtype="bfloat16")) and (training or _agrees(probe, example, candidate)):
+        chosen = candidate
+    if available_threads() > 1 and faster(candidate := replace(chosen, n_threads=available_threads())):
+        chosen = candidate
+    shown = "; ".join(f"{compute}: {rate:.0f} img/s" for compute, rate in timings.items())
+    log.info("computing on %s (%s)", chosen, shown)
+    return chosen
+
+
+def _images_per_second(
+    probe: nn.Module, example: NDArray[np.uint8], compute: Compute, *, against: Compute | None = None
+) -> float:
+    """Time steps of a candidate; one that is hopeless against another on the first images is not timed further.
+
+    The mean over all steps is taken, not the best: a thread that sometimes waits for a busy core shall count as it will.
+    """
+    rate = _rate_of_steps(probe, example[:_FIRST_IMAGES], compute, seconds=0.0)
+    if against is not None:
+        bar = _rate_of_steps(probe, example[:_FIRST_IMAGES], against, seconds=0.0)
+        if rate * _HOPELESS < bar:
+            return rate
+    n_images = max(_FIRST_IMAGES, min(len(example), _TIMED_IMAGES, int(rate * _SECONDS_PER_CANDIDATE / 2)))
+    return _rate_of_steps(probe, example[:n_images], compute, seconds=_SECONDS_PER_CANDIDATE)
+
+
+def _rate_of_steps(probe: nn.Module, batch: NDArray[np.uint8], compute: Compute, *, seconds: float) -> float:
+    """Run a step to warm up and then, for some seconds, at least one that counts; return images per second."""
+    compute.place(probe)
+    inputs = compute.inputs(batch)
+    step = _training_step(probe, inputs, compute) if probe.training else _prediction_step(probe, inputs, compute)
+    with compute.threads():
+        step()
+        n_steps, started = 0, time.monotonic()
+        while n_steps == 0 or time.monotonic() - started < seconds:
+            step()
+            n_steps += 1
+        return n_steps * len(batch) / (time.monotonic() - started)
+
+
+def _training_step(probe: nn.Module, inputs: Tensor, compute: Compute) -> Callable[[], None]:
+    labels = torch.zeros(len(inputs), dtype=torch.int64, device=inputs.device)
+
+    def step() -> None:
+        with compute.autocast():
+            logits = probe(inputs)
+        nn.functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
+        probe.zero_grad()
+
+    return step
+
+
+def _prediction_step(probe: nn.Module, inputs: Tensor, compute: Compute) -> Callable[[], None]:
+    def step() -> None:
+        with torch.inference_mode(), compute.autocast():
+            probe(inputs)
+
+    return step
+
+
+def _agrees(probe: nn.Module, example: NDArray[np.uint8], candidate: Compute) -> bool:
+    """Say whether a model answers in bfloat16 as it does in float32."""
+    if len(example) < MIN_PROBE_IMAGES:
+        return False
+    scores = []
+    for compute in (replace(candidate, dtype="float32"), candidate):
+        compute.place(probe)
+        with compute.threads(), torch.inference_mode(), compute.autocast():
+            scores.append(probe(compute.inputs(example)).float().softmax(dim=1))
+    exact, rounded = scores
+    agreement = float((exact.argmax(dim=1) == rounded.argmax(dim=1)).float().mean())
+    change = abs(float(exact.amax(dim=1).mean() - rounded.amax(dim=1).mean()))
+    agrees = agreement >= MIN_AGREEMENT and change < MAX_CONFIDENCE_CHANGE
+    if not agrees:
+        log.info("bfloat16 is not used: it keeps %.1f %% of classes, confidence moves %.4f", 100 * agreement, change)
+    return agrees

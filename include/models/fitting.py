@@ -1,0 +1,96 @@
+"""From a snapshot to a trained network, as a file of the store that the evaluation takes up."""
+
+import logging
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from safetensors.torch import save_file
+
+from include.config import PipelineConfig
+from include.errors import ConfigError
+from include.models.training import train
+from include.store.dataset import read_dataset
+from include.store.files import FileStore, sha256_of_file
+from include.warehouse.session import Warehouse
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedModel:
+    """A reference to a trained network that was not evaluated yet."""
+
+    snapshot_id: str
+    weights_path: str
+    """The safetensors file below the store's root."""
+    weights_sha256: str
+    n_training_images: int
+    """The images that were really used."""
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form in which it crosses a task border."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Rebuild it from `to_json`'s form.
+
+        Raises:
+            ConfigError: It is something else.
+        """
+        try:
+            return cls(**value)
+        except TypeError as error:
+            raise ConfigError(f"not a reference to a trained model: {value!r}") from error
+
+
+def seed_of(snapshot_id: str) -> int:
+    """Return the seed of everything random about a snapshot: the same data set is trained on in the same way."""
+    return int(snapshot_id[:15], 16)
+
+
+def fit_snapshot(
+    warehouse: Warehouse, store: FileStore, config: PipelineConfig, *, snapshot_id: str
+) -> FittedModel:
+    """Train on a snapshot as the run's config says.
+
+    Args:
+        warehouse: A session.
+        store: The pipeline's files, with the snapshot's pixels.
+        config: The run's config.
+        snapshot_id: The snapshot.
+
+    Raises:
+        SnapshotError: The snapshot's readable images do not make a data set.
+        ModelError: The model cannot be built, or training diverged.
+    """
+    dataset = read_dataset(warehouse, store, snapshot_id=snapshot_id, preprocessing=config.preprocessing)
+    log.info(
+        "training %s on %d images of %d classes, %d px",
+        config.model.architecture,
+        len(dataset.train.labels),
+        len(dataset.classes),
+        config.preprocessing.size,
+    )
+    trained = train(
+        images=dataset.train.images,
+        labels=dataset.train.labels,
+        validation=dataset.validation,
+        classes=dataset.classes,
+        architecture=config.model.architecture,
+        weights=config.model.weights,
+        settings=config.training,
+        seed=seed_of(snapshot_id),
+        horizontal_flip=config.training.horizontal_flip,
+    )
+    weights_path = f"fitted/{snapshot_id}-{config.digest[:16]}.safetensors"
+    with store.new_file(weights_path) as path:
+        save_file(trained.model.state_dict(), path)
+    return FittedModel(
+        snapshot_id=snapshot_id,
+        weights_path=weights_path,
+        weights_sha256=sha256_of_file(store.local_path(weights_path)),
+        n_training_images=trained.n_images,
+        seconds=round(trained.seconds, 3),
+    )

@@ -1,0 +1,110 @@
+"""What a model says about images."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from include.errors import ModelError
+from include.models.batches import gathered
+from include.models.calibration import softmax
+from include.models.compute import IMAGENET, Compute, Normalisation, choose_compute
+
+if TYPE_CHECKING:
+    from include.models.artefact import LoadedModel
+    from include.store.pixels import ImageSource
+
+log = logging.getLogger(__name__)
+
+BATCH_SIZE = 256
+_WORTH_TIMING = 1024
+"""The number of images below which choosing how to compute takes longer than it saves."""
+
+
+class Predictions(NamedTuple):
+    """A model's answers, in the order of the images."""
+
+    labels: tuple[str, ...]
+    """The most likely class of each of n images."""
+    confidences: NDArray[np.float32]
+    """[n], the calibrated probability of that class."""
+    scores: NDArray[np.float32]
+    """[n, n_classes], the calibrated probability of each class, in the order of the card's classes."""
+
+
+class Predictor:
+    """A loaded model that classifies images, with the preprocessing and the temperature of its own card."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._model = loaded.model
+        self._card = loaded.card
+
+    def predict(self, images: ImageSource) -> Predictions:
+        """Classify images.
+
+        Raises:
+            ModelError: The images are of another size than the model was trained on, or an answer is not a number.
+        """
+        card = self._card
+        if len(images):
+            side = images.gather(np.zeros(1, dtype=np.int64)).shape[1]
+            if side != card.preprocessing.size:
+                raise ModelError(
+                    f"the model was trained on images of {card.preprocessing.size} px, these have {side} px: "
+                    f"preprocess them as its card says"
+                )
+        started = time.monotonic()
+        logits = predict_logits(
+            self._model, images, normalisation=Normalisation(card.normalisation.mean, card.normalisation.std)
+        )
+        if not len(logits):
+            return Predictions((), np.empty(0, np.float32), np.empty((0, len(card.classes)), np.float32))
+        if not np.isfinite(logits).all():
+            raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
+        scores = softmax(logits, temperature=card.temperature).astype(np.float32)
+        labels = tuple(card.classes[index] for index in scores.argmax(axis=1))
+        log.info("classified %d images in %.1f s", len(labels), time.monotonic() - started)
+        return Predictions(labels, scores.max(axis=1), scores)
+
+
+def predict_logits(
+    model: nn.Module,
+    images: ImageSource,
+    *,
+    batch_size: int = BATCH_SIZE,
+    compute: Compute | None = None,
+    normalisation: Normalisation = IMAGENET,
+) -> NDArray[np.float32]:
+    """Return the logits [n, n_classes] of n images, [0, 0] for none.
+
+    A few batches of pixels are in memory at a time. The model is left in evaluation mode, on the device it computed on.
+
+    Args:
+        model: A classifier.
+        images: What to classify.
+        batch_size: Images that go through the model at once.
+        compute: How to compute; by default whatever a few timed steps show to be fastest, if there are enough images
+            for that to pay.
+        normalisation: What the model was trained with.
+    """
+    indices = np.arange(len(images), dtype=np.int64)
+    batches = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
+    if not batches:
+        return np.empty((0, 0), dtype=np.float32)
+    if compute is None:
+        worth_timing = len(images) >= _WORTH_TIMING
+        compute = choose_compute(model, images.gather(batches[0]), training=False) if worth_timing else Compute()
+    compute.place(model).eval()
+    logits = []
+    with compute.threads(), torch.inference_mode():
+        for pixels in gathered(images, batches):
+            with compute.autocast():
+                answers = model(compute.inputs(pixels, normalisation))
+            logits.append(answers.float().cpu().numpy())
+    return np.concatenate(logits)

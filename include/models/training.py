@@ -1,0 +1,278 @@
+"""Train a network on labelled pixels."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+
+from include.config import TrainingConfig
+from include.errors import ModelError
+from include.models.architectures import build
+from include.models.augmentation import augment
+from include.models.batches import even_batches, gathered
+from include.models.compute import Compute, choose_compute
+from include.models.optimizer import EagerAdamW
+from include.models.prediction import predict_logits
+
+if TYPE_CHECKING:
+    from include.store.pixels import ImageSource
+
+log = logging.getLogger(__name__)
+
+WEIGHT_DECAY = 0.05
+LABEL_SMOOTHING = 0.1
+"""Szegedy et al. 2016, section 7: keeps a network on few images from memorising them."""
+
+
+class LabelledImages(NamedTuple):
+    """Images and the index of each one's class."""
+
+    images: ImageSource
+    """n images."""
+    labels: NDArray[np.int64]
+    """[n], from 0 to the number of classes - 1."""
+
+
+@dataclass(frozen=True)
+class EpochProgress:
+    """What one epoch came to."""
+
+    epoch: int
+    """From 1 to n_epochs."""
+    n_epochs: int
+    loss: float
+    """The mean over the training images, with augmentation and label smoothing."""
+    validation_accuracy: float | None
+    """None without validation images."""
+    images_per_second: float
+    """Training images only; validation is not in it."""
+    seconds_left: float
+    """Until the end of training, if the epochs to come take as long as those before."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model and how it came about."""
+
+    model: nn.Module
+    """On the CPU, in evaluation mode."""
+    history: tuple[EpochProgress, ...]
+    n_images: int
+    """Training images that were really used."""
+    seconds: float
+    compute: Compute
+
+
+@dataclass
+class _TrainingState:
+    """All that changes from epoch to epoch."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    schedule: LRScheduler
+    generator: torch.Generator
+    history: list[EpochProgress] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _TrainingPlan:
+    """All that stays the same from epoch to epoch."""
+
+    training: LabelledImages
+    validation: LabelledImages
+    used: NDArray[np.int64]
+    settings: TrainingConfig
+    horizontal_flip: bool
+    compute: Compute
+
+
+def train(
+    *,
+    images: ImageSource,
+    labels: NDArray[np.int64],
+    validation: LabelledImages,
+    classes: tuple[str, ...],
+    architecture: str,
+    weights: str,
+    settings: TrainingConfig,
+    seed: int,
+    horizontal_flip: bool = True,
+    on_epoch: Callable[[EpochProgress], None] | None = None,
+    compute: Compute | None = None,
+) -> TrainedModel:
+    """Train a model with AdamW and a one-cycle learning rate (Smith & Topin 2018).
+
+    The weights of the last epoch are the result: the learning rate has then come down to nothing, so that they differ
+    little from those before, and choosing an epoch by its validation accuracy would flatter that accuracy and the
+    temperature that is fitted on the same images.
+
+    The same seed, images and compute give the same weights on the same machine. Torch's own random numbers and its
+    number of threads are afterwards what they were before.
+
+    Args:
+        images: The training images, n of them.
+        labels: The index in `classes` of each training image, [n].
+        validation: What accuracy is measured on after each epoch; may be empty.
+        classes: The names of the classes.
+        architecture: A name of `include.config.Architecture`.
+        weights: What to start from; see `architectures.build`.
+        settings: Epochs, batch size, peak learning rate, and the share of the images to use.
+        seed: From 0 to 2^63 - 1.
+        horizontal_flip: Mirror half of the training images; wrong where left and right matter.
+        on_epoch: Called after each epoch.
+        compute: How to compute; by default whatever a few timed steps show to be fastest.
+
+    Raises:
+        ModelError: The labels do not fit the images or the classes, the model cannot be built or is too deep for images
+            of this size, or the loss is no longer a number.
+    """
+    _check_labels(images, labels, validation, classes)
+    started = time.monotonic()
+    generator = torch.Generator().manual_seed(seed)
+    used = _downsample(labels, settings.downsample_to, generator)
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        model = build(architecture, n_classes=len(classes), weights=weights)
+        example = images.gather(used[: settings.batch_size])
+        _check_size(model, example, architecture)
+        compute = compute or choose_compute(model, example, training=True)
+        plan = _TrainingPlan(LabelledImages(images, labels), validation, used, settings, horizontal_flip, compute)
+        state = _begin(compute.place(model), plan, generator)
+        with compute.threads():
+            while len(state.history) < settings.n_epochs:
+                progress = _run_epoch(state, plan, seconds_before=time.monotonic() - started)
+                if on_epoch is not None:
+                    on_epoch(progress)
+    seconds = time.monotonic() - started
+    log.info("trained %s on %d images in %.1f s", architecture, len(used), seconds)
+    trained = state.model.to("cpu").eval()
+    return TrainedModel(trained, tuple(state.history), n_images=len(used), seconds=seconds, compute=compute)
+
+
+def _check_labels(
+    images: ImageSource, labels: NDArray[np.int64], validation: LabelledImages, classes: tuple[str, ...]
+) -> None:
+    for name, n_images, given in (
+        ("training", len(images), labels),
+        ("validation", len(validation.images), validation.labels),
+    ):
+        if n_images != len(given):
+            raise ModelError(f"{n_images} {name} images have {len(given)} labels: give each image its label")
+        if len(given) and not (0 <= given.min() and given.max() < len(classes)):
+            raise ModelError(
+                f"{name} labels run from {given.min()} to {given.max()}, there are {len(classes)} classes: "
+                f"give indices of classes"
+            )
+    if len(classes) < 2:
+        raise ModelError(f"there is nothing to tell apart, the classes are {list(classes)}: label at least two classes")
+    unseen = sorted(set(range(len(classes))) - set(labels.tolist()))
+    if unseen:
+        names = ", ".join(repr(classes[index]) for index in unseen)
+        raise ModelError(f"no training image shows {names}: add labelled images of it, or leave the class out")
+
+
+def _check_size(model: nn.Module, example: NDArray[np.uint8], architecture: str) -> None:
+    """Refuse images that come down to nothing on their way through the network."""
+    side = example.shape[1]
+    try:
+        with torch.inference_mode():
+            model.eval()(Compute().inputs(example[:1]))
+    except RuntimeError as error:
+        raise ModelError(
+            f"{architecture} cannot be used on images of {side} px: raise preprocessing.size, or choose small_cnn "
+            f"({error})"
+        ) from error
+
+
+def _downsample(labels: NDArray[np.int64], share: float, generator: torch.Generator) -> NDArray[np.int64]:
+    """Return the sorted indices of a share of each class, at least one image of each."""
+    if share == 1.0:
+        return np.arange(len(labels), dtype=np.int64)
+    kept = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        order = torch.randperm(len(members), generator=generator).numpy()
+        kept.append(members[order[: max(1, round(share * len(members)))]])
+    return np.sort(np.concatenate(kept)).astype(np.int64)
+
+
+def _begin(model: nn.Module, plan: _TrainingPlan, generator: torch.Generator) -> _TrainingState:
+    # a scale or an offset that decays towards zero only fights the normalisation it belongs to
+    decaying = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    other = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    groups = [{"params": decaying, "weight_decay": WEIGHT_DECAY}, {"params": other, "weight_decay": 0.0}]
+    optimizer = EagerAdamW(groups, lr=plan.settings.base_lr)
+    n_batches = len(even_batches(plan.used, batch_size=plan.settings.batch_size))
+    schedule = OneCycleLR(optimizer, plan.settings.base_lr, total_steps=plan.settings.n_epochs * n_batches)
+    return _TrainingState(model, optimizer, schedule, generator)
+
+
+def _run_epoch(state: _TrainingState, plan: _TrainingPlan, *, seconds_before: float) -> EpochProgress:
+    """Go over all training images once, measure, log, and add the epoch to the history."""
+    epoch, n_epochs = len(state.history) + 1, plan.settings.n_epochs
+    started = time.monotonic()
+    loss = _fit(state, plan)
+    if not math.isfinite(loss):
+        raise ModelError(
+            f"training diverged in epoch {epoch} of {n_epochs}, the loss is {loss}: "
+            f"lower training.base_lr (now {plan.settings.base_lr:g})"
+        )
+    images_per_second = len(plan.used) / (time.monotonic() - started)
+    accuracy = _accuracy(state.model, plan)
+    seconds = seconds_before + time.monotonic() - started
+    progress = EpochProgress(
+        epoch, n_epochs, loss, accuracy, images_per_second, seconds_left=seconds / epoch * (n_epochs - epoch)
+    )
+    state.history.append(progress)
+    log.info(
+        "epoch %d/%d: loss %.3f, validation accuracy %s, %.0f img/s, %.0f s left",
+        epoch,
+        n_epochs,
+        loss,
+        "unknown" if accuracy is None else f"{accuracy:.3f}",
+        images_per_second,
+        progress.seconds_left,
+    )
+    return progress
+
+
+def _fit(state: _TrainingState, plan: _TrainingPlan) -> float:
+    """Take one step for each batch; return the mean loss of the epoch."""
+    compute, labels = plan.compute, torch.from_numpy(plan.training.labels)
+    order = plan.used[torch.randperm(len(plan.used), generator=state.generator).numpy()]
+    batches = even_batches(order, batch_size=plan.settings.batch_size)
+    total = torch.zeros((), device=compute.device)
+    state.model.train()
+    for indices, pixels in zip(batches, gathered(plan.training.images, batches), strict=True):
+        inputs = augment(compute.inputs(pixels), state.generator, horizontal_flip=plan.horizontal_flip)
+        if compute.channels_last:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        with compute.autocast():
+            logits = state.model(inputs)
+        truth = labels[torch.from_numpy(indices)].to(compute.device)
+        loss = nn.functional.cross_entropy(logits.float(), truth, label_smoothing=LABEL_SMOOTHING)
+        state.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        state.schedule.step()
+        total += loss.detach() * len(indices)
+    return total.item() / len(order)
+
+
+def _accuracy(model: nn.Module, plan: _TrainingPlan) -> float | None:
+    images, labels = plan.validation
+    if not len(labels):
+        return None
+    logits = predict_logits(model, images, compute=plan.compute)
+    return float((logits.argmax(axis=1) == labels).mean())

@@ -1,0 +1,1 @@
+"""The ledger: versions, what was decided about them, and their files."""

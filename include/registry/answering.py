@@ -1,0 +1,92 @@
+"""A version's answers to a batch of images, as a file that the commit takes up."""
+
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import NamedTuple
+
+from include.errors import ArtefactError
+from include.images.preprocessing import preprocessing_digest
+from include.models.artefact import LoadedModel, load
+from include.models.prediction import Predictor
+from include.registry import artefacts
+from include.registry.ledger import read_version
+from include.store.batches import Batch
+from include.store.files import FileStore
+from include.store.pixels import PixelReader
+from include.store.preparation import LocatedImages, locate_batch
+from include.warehouse.loading import LOADED_PREDICTIONS, write_rows
+from include.warehouse.session import Warehouse
+
+log = logging.getLogger(__name__)
+
+
+class Answers(NamedTuple):
+    """A reference to answers in the store."""
+
+    path: str
+    """A Parquet file with the columns of `LOADED_PREDICTIONS`, below the store's root."""
+    n_images: int
+
+
+def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str) -> Answers:
+    """Classify the readable images of a prepared batch with the version that it names.
+
+    Preprocessing, classes and temperature come from that version's card, never from the pipeline file.
+
+    Args:
+        warehouse: A session, not in a transaction.
+        store: The pipeline's files, with the batch's pixels.
+        batch: The images, and the version that is to answer.
+        work_path: Where this try of the task may put files below the work stage.
+
+    Raises:
+        ArtefactError: The version or its files are not there, are not what the ledger says, or expect other pixels.
+    """
+    started = time.monotonic()
+    if batch.version is None:
+        raise ArtefactError(f"batch {batch.path} names no version that is to answer it")
+    model = load_version(warehouse, store, batch.version)
+    if model.card.preprocessing_digest != preprocessing_digest(batch.preprocessing):
+        raise ArtefactError(
+            f"version {batch.version} was trained on other pixels than this batch was prepared as ({batch.size} px): "
+            "run inference again"
+        )
+    located = locate_batch(warehouse, store, batch, work_path=work_path)
+    rows = _rows(model, batch.version, located, store) if located.keys else []
+    path = f"answers/{PurePosixPath(batch.path).stem}-v{batch.version}.parquet"
+    with store.new_file(path) as file:
+        write_rows(file, LOADED_PREDICTIONS, rows)
+    seconds = time.monotonic() - started
+    log.info(
+        "version %d answered %d of %d images in %.1f s (%d are quarantined or could not be fetched)",
+        batch.version,
+        len(rows),
+        batch.n_images,
+        seconds,
+        batch.n_images - len(rows),
+    )
+    return Answers(path, len(rows))
+
+
+def load_version(warehouse: Warehouse, store: FileStore, number: int) -> LoadedModel:
+    """Return a version's model, with files that are what the ledger says.
+
+    Raises:
+        ArtefactError: The version or its files are not there, or the files are not what the ledger says.
+    """
+    version = read_version(warehouse, number)
+    folder = artefacts.fetch(warehouse, store, artifact_path=version.artifact_path, sha256=version.sha256)
+    return load(folder, sha256=version.sha256)
+
+
+def _rows(model: LoadedModel, version: int, located: LocatedImages, store: FileStore) -> list[tuple[object, ...]]:
+    answers = Predictor(model).predict(PixelReader(store, located.locations))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return [
+        (*key, version, label, float(confidence), scores.tolist(), now)
+        for key, label, confidence, scores in zip(
+            located.keys, answers.labels, answers.confidences, answers.scores, strict=True
+        )
+    ]

@@ -1,0 +1,32 @@
+-- New versions of files become rows; one that reappears, or whose label is read differently now, is updated.
+-- Bound: stage_name, label_pattern, label_group; identifiers: stage
+MERGE INTO IMAGES
+USING (
+    SELECT
+        RELATIVE_PATH,
+        ETAG,
+        SIZE,
+        CAST(LAST_MODIFIED AS TIMESTAMP_NTZ) AS LAST_MODIFIED,
+        FILE_URL,
+        REGEXP_SUBSTR(RELATIVE_PATH, %(label_pattern)s, 1, 1, 'e', %(label_group)s) AS LABEL
+    FROM DIRECTORY(@{stage})
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY RELATIVE_PATH, ETAG ORDER BY LAST_MODIFIED DESC) = 1
+) AS LISTED
+    ON
+        IMAGES.STAGE = %(stage_name)s
+        AND IMAGES.RELATIVE_PATH = LISTED.RELATIVE_PATH
+        AND IMAGES.ETAG = LISTED.ETAG
+WHEN MATCHED AND (IMAGES.GONE_AT IS NOT NULL OR NOT EQUAL_NULL(IMAGES.LABEL, LISTED.LABEL))
+THEN UPDATE SET IMAGES.GONE_AT = NULL, IMAGES.LABEL = LISTED.LABEL
+WHEN NOT MATCHED THEN INSERT (
+    STAGE, RELATIVE_PATH, ETAG, SIZE, LAST_MODIFIED, FILE_URL, LABEL, FIRST_SEEN_AT
+) VALUES (
+    %(stage_name)s,
+    LISTED.RELATIVE_PATH,
+    LISTED.ETAG,
+    LISTED.SIZE,
+    LISTED.LAST_MODIFIED,
+    LISTED.FILE_URL,
+    LISTED.LABEL,
+    SYSDATE()
+)

@@ -1,0 +1,10 @@
+-- Identifiers: location
+COPY INTO LOADED_KEYS
+FROM (
+    SELECT
+        $1:STAGE::VARCHAR,
+        $1:RELATIVE_PATH::VARCHAR,
+        $1:ETAG::VARCHAR
+    FROM {location}
+)
+FILE_FORMAT = (TYPE = PARQUET)

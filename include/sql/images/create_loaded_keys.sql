@@ -1,0 +1,6 @@
+-- Images by key, for statements that need many of them.
+CREATE OR REPLACE TEMPORARY TABLE LOADED_KEYS (
+    STAGE VARCHAR NOT NULL,
+    RELATIVE_PATH VARCHAR NOT NULL,
+    ETAG VARCHAR NOT NULL
+)

@@ -1,0 +1,2 @@
+-- A transaction of several statements.
+BEGIN TRANSACTION

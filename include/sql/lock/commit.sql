@@ -1,0 +1,2 @@
+-- All of the transaction, or an error.
+COMMIT

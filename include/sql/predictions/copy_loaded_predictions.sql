@@ -1,0 +1,15 @@
+-- Identifiers: location
+COPY INTO LOADED_PREDICTIONS
+FROM (
+    SELECT
+        $1:STAGE::VARCHAR,
+        $1:RELATIVE_PATH::VARCHAR,
+        $1:ETAG::VARCHAR,
+        $1:VERSION::NUMBER,
+        $1:TYPE::VARCHAR,
+        $1:CONFIDENCE::FLOAT,
+        $1:SCORES::VARIANT,
+        $1:PRED_TIMESTAMP::TIMESTAMP_NTZ
+    FROM {location}
+)
+FILE_FORMAT = (TYPE = PARQUET)

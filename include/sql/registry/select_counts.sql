@@ -1,0 +1,18 @@
+-- The pipeline in numbers.
+-- Bound: training_stage, incoming_stage
+SELECT
+    (
+        SELECT COUNT(*) FROM IMAGES
+        WHERE STAGE = %(training_stage)s AND GONE_AT IS NULL
+    ) AS N_TRAINING_IMAGES,
+    (
+        SELECT COUNT(*) FROM IMAGES
+        WHERE STAGE = %(incoming_stage)s AND GONE_AT IS NULL
+    ) AS N_INCOMING_IMAGES,
+    (
+        SELECT COUNT(*) FROM CURRENT_PREDICTIONS
+        WHERE VERSION IS NOT NULL
+    ) AS N_ANSWERED,
+    (SELECT COUNT(*) FROM QUARANTINE) AS N_QUARANTINED,
+    (SELECT COUNT(*) FROM PREDICTIONS) AS N_PREDICTIONS,
+    (SELECT COUNT(*) FROM MODEL_VERSIONS) AS N_VERSIONS

@@ -1,0 +1,10 @@
+-- One registered version.
+-- Bound: version
+SELECT
+    VERSION,
+    ARTIFACT_PATH,
+    SHA256,
+    TO_JSON(CONFIG) AS CONFIG,
+    TO_JSON(METRICS) AS METRICS
+FROM MODEL_VERSIONS
+WHERE VERSION = %(version)s

@@ -1,0 +1,10 @@
+-- The version in production: what the latest promotion or rollback points to.
+CREATE OR REPLACE VIEW CHAMPION AS
+SELECT
+    VERSION,
+    EVENT_SEQ,
+    EVENT,
+    AT
+FROM MODEL_EVENTS
+WHERE EVENT IN ('PROMOTED', 'ROLLED_BACK')
+QUALIFY ROW_NUMBER() OVER (ORDER BY EVENT_SEQ DESC) = 1

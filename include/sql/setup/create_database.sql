@@ -1,0 +1,3 @@
+-- The pipeline's database.
+-- Identifiers: database
+CREATE DATABASE IF NOT EXISTS {database}

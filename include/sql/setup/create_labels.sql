@@ -1,0 +1,10 @@
+-- A row is a label that a person gave to an image; the latest one counts, and wins over the label in the path.
+CREATE TABLE IF NOT EXISTS LABELS (
+    STAGE VARCHAR NOT NULL,
+    RELATIVE_PATH VARCHAR NOT NULL,
+    ETAG VARCHAR NOT NULL,
+    LABEL VARCHAR NOT NULL,
+    SOURCE VARCHAR NOT NULL,
+    LABELLED_AT TIMESTAMP_NTZ NOT NULL,
+    PRIMARY KEY (STAGE, RELATIVE_PATH, ETAG, LABELLED_AT)
+)

@@ -1,0 +1,15 @@
+-- A row is an answer: TYPE is the predicted class, SCORES its calibrated probability of each class.
+-- COMMIT_SEQ grows in the order of the commits, so that a window of answers is a range of it.
+CREATE TABLE IF NOT EXISTS PREDICTIONS (
+    STAGE VARCHAR NOT NULL,
+    RELATIVE_PATH VARCHAR NOT NULL,
+    ETAG VARCHAR NOT NULL,
+    VERSION NUMBER NOT NULL,
+    TYPE VARCHAR NOT NULL,
+    CONFIDENCE FLOAT NOT NULL,
+    SCORES VARIANT NOT NULL,
+    PRED_TIMESTAMP TIMESTAMP_NTZ NOT NULL,
+    RUN_ID VARCHAR NOT NULL,
+    COMMIT_SEQ NUMBER NOT NULL,
+    PRIMARY KEY (STAGE, RELATIVE_PATH, ETAG, VERSION)
+)

@@ -1,0 +1,8 @@
+-- A row is an immutable version of the data set; its id is the SHA-256 of its sorted manifest.
+CREATE TABLE IF NOT EXISTS SNAPSHOTS (
+    SNAPSHOT_ID VARCHAR NOT NULL PRIMARY KEY,
+    N_IMAGES NUMBER NOT NULL,
+    N_CLASSES NUMBER NOT NULL,
+    RUN_ID VARCHAR NOT NULL,
+    CREATED_AT TIMESTAMP_NTZ NOT NULL
+)

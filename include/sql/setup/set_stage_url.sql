@@ -1,0 +1,4 @@
+-- The pipeline file is what counts: a stage that was made for another place now shows this one.
+-- Identifiers: stage, url
+ALTER STAGE {stage} SET
+    URL = '{url}'

@@ -1,0 +1,3 @@
+-- Remove the files below a path of an internal stage.
+-- Identifiers: location
+REMOVE {location}

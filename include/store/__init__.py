@@ -1,0 +1,1 @@
+"""Where files lie: atomic writes, digests, segments of pixels."""

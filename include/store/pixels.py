@@ -1,0 +1,192 @@
+"""The pixel store: segments of decoded images, which are mapped into memory and read row by row.
+
+A segment is a safetensors file with one tensor, `pixels`: uint8, [n, size, size, 3], RGB.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from include.errors import MissingSegmentError, StoreError
+from include.store.files import FileStore
+
+_TENSOR = "pixels"
+_LENGTH_BYTES = 8
+"""A safetensors file starts with the length of its JSON header, as a little-endian unsigned integer of this size."""
+
+
+class PixelLocation(NamedTuple):
+    """Where the pixels of one image are."""
+
+    segment: str
+    """The segment's name in the store."""
+    row: int
+
+
+class ImageSource(Protocol):
+    """Decoded images, read by their place."""
+
+    def __len__(self) -> int: ...
+
+    def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the images at these places, in this order: RGB, [len(indices), size, size, 3]."""
+        ...
+
+
+def write_segment(
+    store: FileStore, pixels: NDArray[np.uint8], *, preprocessing_digest: str, content_digests: Sequence[str]
+) -> str:
+    """Write a segment and return its name, which says what is in it: the same images have the same name.
+
+    A segment that is already there is left alone, unless it is torn.
+
+    Args:
+        store: Where it is written.
+        pixels: RGB, [n, size, size, 3], at least one image.
+        preprocessing_digest: How the pixels were made.
+        content_digests: The SHA-256 of each image's file, in the order of the pixels.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    if pixels.dtype != np.uint8 or not _is_image_shape(pixels.shape) or len(pixels) != len(content_digests):
+        raise ValueError(f"{len(content_digests)} digests do not go with pixels {pixels.dtype} {pixels.shape}")
+    identity = "\n".join([preprocessing_digest, *content_digests])
+    segment = f"segments/{hashlib.sha256(identity.encode()).hexdigest()}.safetensors"
+    if store.exists(segment) and _is_whole(store, segment):
+        return segment
+    metadata = {"preprocessing_digest": preprocessing_digest, "n_images": str(len(pixels))}
+    with store.new_file(segment) as path:
+        try:
+            save_file({_TENSOR: np.ascontiguousarray(pixels)}, path, metadata=metadata)
+        except SafetensorError as error:
+            raise StoreError(f"{segment} cannot be written in the store {store.url}: {error}") from error
+    return segment
+
+
+class PixelReader:
+    """An `ImageSource` over rows of segments, which are mapped into memory and not read before they are needed.
+
+    Args:
+        store: Where the segments are.
+        locations: Where each image is, at least one.
+
+    Raises:
+        MissingSegmentError: A segment is missing or torn; it can be made anew from its images.
+        StoreError: A row is not in its segment, or the segments hold images of different sizes.
+    """
+
+    def __init__(self, store: FileStore, locations: Sequence[PixelLocation]) -> None:
+        if not locations:
+            raise ValueError("there are no images to read: locations is empty")
+        names = sorted({location.segment for location in locations})
+        numbers = {name: number for number, name in enumerate(names)}
+        self._segments = [_map_segment(store, name) for name in names]
+        self._segment_of = np.array([numbers[location.segment] for location in locations], dtype=np.int64)
+        self._rows = np.array([location.row for location in locations], dtype=np.int64)
+        self._size: int = self._segments[0].shape[1]
+        for number, (name, segment) in enumerate(zip(names, self._segments, strict=True)):
+            self._check(name, segment, self._rows[self._segment_of == number])
+
+    def _check(self, name: str, segment: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        if segment.shape[1] != self._size:
+            raise StoreError(f"segment {name} has images of {segment.shape[1]} px, others of {self._size} px")
+        if rows.min() < 0 or rows.max() >= len(segment):
+            raise StoreError(f"segment {name} has {len(segment)} images, row {rows.max()} (or {rows.min()}) was wanted")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def size(self) -> int:
+        """The side of the images, in pixels."""
+        return self._size
+
+    def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the images at these places, in this order: RGB, [len(indices), size, size, 3]."""
+        segment_of = self._segment_of[indices]
+        rows = self._rows[indices]
+        images = np.empty((len(rows), self._size, self._size, 3), dtype=np.uint8)
+        for number in np.unique(segment_of):
+            here = np.flatnonzero(segment_of == number)
+            images[here] = self._segments[number][rows[here]]
+        return images
+
+
+class SubsetSource:
+    """An `ImageSource` over some of the images of another one: a split of a data set.
+
+    Args:
+        source: All images.
+        rows: The places of the chosen ones in `source`, [n].
+    """
+
+    def __init__(self, source: ImageSource, rows: NDArray[np.int64]) -> None:
+        self._source = source
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return the images at these places of the subset, in this order: RGB, [len(indices), size, size, 3]."""
+        return self._source.gather(self._rows[indices])
+
+
+def _is_whole(store: FileStore, segment: str) -> bool:
+    try:
+        _map_segment(store, segment)
+    except MissingSegmentError:
+        return False
+    return True
+
+
+def _map_segment(store: FileStore, segment: str) -> NDArray[np.uint8]:
+    """Map a segment's pixels into memory: [n, size, size, 3]."""
+    try:
+        path = store.local_path(segment)
+    except StoreError:
+        if store.exists(segment):
+            raise
+        raise MissingSegmentError(segment, "missing") from None
+    try:
+        offset, shape = _find_tensor(path)
+    except (ValueError, KeyError, TypeError) as error:
+        raise MissingSegmentError(segment, f"torn ({error})") from error
+    return np.asarray(np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape))
+
+
+def _find_tensor(path: Path) -> tuple[int, tuple[int, ...]]:
+    """Return the offset of the pixels in a segment's file, in bytes, and their shape.
+
+    See "Format" in the documentation of safetensors.
+
+    Raises:
+        ValueError, KeyError, TypeError: The file is not a whole segment.
+    """
+    n_bytes = path.stat().st_size
+    with path.open("rb") as file:
+        header_length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+        if header_length > n_bytes:
+            raise ValueError("its header is cut off")
+        tensor = json.loads(file.read(header_length))[_TENSOR]
+    shape = tuple(tensor["shape"])
+    begin, end = tensor["data_offsets"]
+    if tensor["dtype"] != "U8" or not _is_image_shape(shape):
+        raise ValueError(f"it holds {tensor['dtype']} {shape} and not U8 images")
+    start = _LENGTH_BYTES + header_length
+    if end - begin != int(np.prod(shape)) or n_bytes != start + end:
+        raise ValueError(f"it has {n_bytes:,} bytes, {start + int(np.prod(shape)):,} are needed")
+    return start + begin, shape
+
+
+def _is_image_shape(shape: tuple[int, ...]) -> bool:
+    """Whether a shape is [n, size, size, 3] with at least one image."""
+    return len(shape) == 4 and shape[0] > 0 and shape[1] == shape[2] > 0 and shape[3] == 3

@@ -1,0 +1,186 @@
+"""From staged images to rows of the pixel store: what training and inference have in common."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from include.catalog.keys import ImageKey
+from include.config import StagesConfig
+from include.errors import FetchError
+from include.images.preprocess import PreprocessedBatch, preprocess
+from include.images.preprocessing import preprocessing_digest
+from include.store.batches import Batch
+from include.store.files import FileStore
+from include.store.pixels import PixelLocation, write_segment
+from include.warehouse.identifiers import quote_identifier
+from include.warehouse.loading import LOADED_KEYS, LOADED_PIXELS, loaded, loaded_rows
+from include.warehouse.session import Warehouse
+
+log = logging.getLogger(__name__)
+
+SEGMENT_IMAGES = 2048
+"""The most images in one segment, and in memory at once."""
+URL_SECONDS = 3600
+"""How long a presigned URL is valid: the most that an AWS role allows."""
+_N_NAMED = 5
+"""How many of the failed images are named in the log."""
+
+
+class _MissingImage(NamedTuple):
+    stage: str
+    relative_path: str
+    etag: str
+    url: str
+
+    @property
+    def key(self) -> ImageKey:
+        return ImageKey(self.stage, self.relative_path, self.etag)
+
+
+class _Segment(NamedTuple):
+    segment: str
+
+
+class _LocatedImage(NamedTuple):
+    stage: str
+    relative_path: str
+    etag: str
+    segment: str
+    segment_row: int
+
+
+class LocatedImages(NamedTuple):
+    """Readable images of a batch, in a fixed order, and where the pixels of each lie."""
+
+    keys: tuple[ImageKey, ...]
+    locations: tuple[PixelLocation, ...]
+
+
+def prepare_batch(
+    warehouse: Warehouse, store: FileStore, batch: Batch, *, stages: StagesConfig, run_id: str, work_path: str
+) -> None:
+    """Put the pixels of a batch into the store, as far as they are not there.
+
+    What cannot be decoded gets a row in QUARANTINE. What cannot be fetched is left for the next run: it is neither
+    quarantined nor does it keep the rest from being used.
+
+    Args:
+        warehouse: A session, not in a transaction.
+        store: The pipeline's files.
+        batch: The images, and the size that they are resized to.
+        stages: The pipeline's stages.
+        run_id: The run that decodes.
+        work_path: Where this try of the task may put files below the work stage.
+
+    Raises:
+        FetchError: Not one of the images that are to be decoded could be fetched.
+    """
+    started = time.monotonic()
+    digest = preprocessing_digest(batch.preprocessing)
+    missing = _missing_images(warehouse, store, batch, stages=stages, digest=digest, work_path=work_path)
+    n_failed = n_unreadable = 0
+    for start in range(0, len(missing), SEGMENT_IMAGES):
+        images = missing[start : start + SEGMENT_IMAGES]
+        prepared = preprocess([image.url for image in images], size=batch.size)
+        _write(warehouse, store, images, prepared, digest=digest, run_id=run_id, work_path=work_path)
+        n_unreadable += len(prepared.unreadable)
+        n_failed += len(prepared.failed)
+        _tell(images, prepared)
+        if len(prepared.failed) == len(images):
+            raise FetchError(f"none of {len(images)} images could be fetched: {prepared.failed[0].error}")
+    log.info(
+        "batch of %d images: %d were there, %d decoded, %d quarantined, %d not fetched, in %.1f s",
+        batch.n_images,
+        batch.n_images - len(missing),
+        len(missing) - n_unreadable - n_failed,
+        n_unreadable,
+        n_failed,
+        time.monotonic() - started,
+    )
+
+
+def locate_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str) -> LocatedImages:
+    """Return the readable images of a prepared batch."""
+    with _loaded_keys(warehouse, store, batch, work_path=work_path):
+        rows = warehouse.fetch(
+            "pixels/locate_loaded_images",
+            _LocatedImage,
+            preprocessing_digest=preprocessing_digest(batch.preprocessing),
+        )
+    return LocatedImages(
+        keys=tuple(ImageKey(row.stage, row.relative_path, row.etag) for row in rows),
+        locations=tuple(PixelLocation(row.segment, row.segment_row) for row in rows),
+    )
+
+
+@contextmanager
+def _loaded_keys(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str) -> Iterator[None]:
+    with loaded(warehouse, LOADED_KEYS, [store.local_path(batch.path)], work_path=work_path):
+        yield
+
+
+def _missing_images(
+    warehouse: Warehouse, store: FileStore, batch: Batch, *, stages: StagesConfig, digest: str, work_path: str
+) -> list[_MissingImage]:
+    """Return the images of a batch that have to be decoded, those of lost segments among them."""
+    with _loaded_keys(warehouse, store, batch, work_path=work_path):
+        segments = warehouse.fetch("pixels/select_known_segments", _Segment, preprocessing_digest=digest)
+        lost = [row.segment for row in segments if not store.exists(row.segment)]
+        if lost:
+            log.warning("%d of %d segments are lost: their images are decoded again", len(lost), len(segments))
+        return [
+            image
+            for stage in (stages.training, stages.incoming)
+            for image in warehouse.fetch(
+                "pixels/select_missing_images",
+                _MissingImage,
+                stage_name=stage.name,
+                preprocessing_digest=digest,
+                lost_segments=lost or [""],
+                seconds=URL_SECONDS,
+                identifiers={"stage": quote_identifier(stage.name)},
+            )
+        ]
+
+
+def _write(
+    warehouse: Warehouse,
+    store: FileStore,
+    images: Sequence[_MissingImage],
+    prepared: PreprocessedBatch,
+    *,
+    digest: str,
+    run_id: str,
+    work_path: str,
+) -> None:
+    """Write a segment, and then in one transaction what the warehouse is to know of it."""
+    rows: list[tuple[object, ...]] = []
+    if prepared.images:
+        segment = write_segment(
+            store, prepared.pixels, preprocessing_digest=digest, content_digests=prepared.content_digests
+        )
+        for image in prepared.images:
+            s = prepared.statistics[image.row]
+            statistics = (s.width, s.height, s.brightness, s.contrast, s.sharpness)
+            rows.append((*images[image.index].key, image.content_sha256, segment, image.row, *statistics, None))
+    rows += [(*images[bad.index].key, bad.content_sha256, *(None,) * 7, bad.reason) for bad in prepared.unreadable]
+
+    def merge() -> None:
+        warehouse.run("pixels/merge_pixels", preprocessing_digest=digest, run_id=run_id)
+        warehouse.run("pixels/set_content_digests")
+        if prepared.unreadable:
+            warehouse.run("pixels/merge_quarantine", run_id=run_id)
+
+    if rows:
+        with loaded_rows(warehouse, LOADED_PIXELS, rows, work_path=work_path):
+            warehouse.alone(merge)
+
+
+def _tell(images: Sequence[_MissingImage], prepared: PreprocessedBatch) -> None:
+    """Name some of the images that could not be used."""
+    for bad in prepared.unreadable[:_N_NAMED]:
+        log.warning("quarantined %r: %s", images[bad.index].relative_path, bad.reason)
+    for failed in prepared.failed[:_N_NAMED]:
+        log.warning("not fetched %r: %s", images[failed.index].relative_path, failed.error)

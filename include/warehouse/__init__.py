@@ -1,0 +1,1 @@
+"""The way to the warehouse: sessions, statements, loading, set-up."""

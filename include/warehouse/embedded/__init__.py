@@ -1,0 +1,1 @@
+"""A local warehouse that speaks Snowflake's wire protocol."""

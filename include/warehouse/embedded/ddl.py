@@ -1,0 +1,165 @@
+"""Statements that change a catalog. Each commits by itself, as on Snowflake."""
+
+from typing import Any, Final
+
+import pyarrow as pa
+from fakesnow import info_schema, statement_type
+from sqlglot import Expr, exp
+
+from include.warehouse.embedded.databases import Databases, quoted
+from include.warehouse.embedded.errors import compilation_error, missing_object, syntax_error, unsupported
+from include.warehouse.embedded.sessions import Answer, Session
+from include.warehouse.embedded.stages import Stages
+from include.warehouse.embedded.wire import Column
+
+_NODES: Final = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment, exp.Grant, exp.Revoke, exp.Undrop)
+_COMMANDS: Final = frozenset({"ALTER", "CREATE", "COMMENT", "GRANT", "REVOKE", "DROP"})
+
+
+def is_ddl(statement: Expr) -> bool:
+    """Say whether the statement changes a catalog."""
+    if isinstance(statement, exp.Command):
+        return str(statement.this).upper() in _COMMANDS
+    return isinstance(statement, _NODES) and _kind(statement) != "SESSION"
+
+
+def _kind(statement: Expr) -> str:
+    return str(statement.args.get("kind") or "").upper()
+
+
+class Ddl:
+    """Runs them."""
+
+    def __init__(self, databases: Databases, stages: Stages) -> None:
+        self._databases = databases
+        self._stages = stages
+
+    def run(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
+        """Run one statement; the session has no open transaction, and the caller holds the catalog's lock."""
+        if isinstance(statement, exp.Grant | exp.Revoke):
+            return _done("Statement executed successfully.")
+        if isinstance(statement, exp.Undrop):
+            raise unsupported("UNDROP")
+        kind = _kind(statement)
+        if isinstance(statement, exp.Create | exp.Drop) and kind in {"DATABASE", "SCHEMA"}:
+            return self._create_or_drop(session, statement, kind)
+        if isinstance(statement, exp.Command) and str(statement.this).upper() == "CREATE":
+            raise unsupported(f"CREATE {str(statement.expression).split()[0].upper()}")
+        return self._run_translated(session, statement, parameters)
+
+    def _create_or_drop(self, session: Session, statement: exp.Create | exp.Drop, kind: str) -> Answer:
+        table = statement.this or statement.args["tables"][0]
+        exists = bool(statement.args.get("exists"))
+        if kind == "DATABASE":
+            name = _name(table.this)
+            if isinstance(statement, exp.Drop):
+                return self._drop_database(session, name, if_exists=exists)
+            return self._create_database(session, statement, name, if_not_exists=exists)
+        database = _name(table.args["catalog"]) if table.args.get("catalog") else session.context.database
+        schema = _name(table.args.get("db") or table.this)
+        if not database:
+            raise compilation_error("This session does not have a current database.", errno=90105, sqlstate="22000")
+        if not self._databases.exists(database):
+            raise missing_object("Database", database)
+        if isinstance(statement, exp.Drop):
+            return self._drop_schema(session, database, schema, if_exists=exists)
+        return self._create_schema(session, statement, database, schema)
+
+    def _create_database(self, session: Session, statement: exp.Create, name: str, *, if_not_exists: bool) -> Answer:
+        if statement.args.get("replace") and self._databases.exists(name):
+            self._drop_database(session, name, if_exists=True)
+        if not self._databases.create(name, if_not_exists=if_not_exists):
+            return _done(f"{name} already exists, statement succeeded.")
+        session.use(name, "PUBLIC")
+        return _done(f"Database {name} successfully created.")
+
+    def _drop_database(self, session: Session, name: str, *, if_exists: bool) -> Answer:
+        if session.context.database == name:
+            session.use(None, None)
+        self._databases.drop(name, if_exists=if_exists)
+        self._stages.drop_all(name)
+        return _done(f"{name} successfully dropped.")
+
+    def _create_schema(self, session: Session, statement: exp.Create, database: str, schema: str) -> Answer:
+        if self._databases.schema_exists(database, schema):
+            if statement.args.get("replace"):
+                self._drop_schema(session, database, schema, if_exists=True)
+            elif statement.args.get("exists"):
+                session.use(database, schema)
+                return _done(f"{schema} already exists, statement succeeded.")
+            else:
+                raise compilation_error(f"Object '{schema}' already exists.", errno=2002, sqlstate="42710")
+        self._databases.create_schema(database, schema)
+        session.use(database, schema)
+        return _done(f"Schema {schema} successfully created.")
+
+    def _drop_schema(self, session: Session, database: str, schema: str, *, if_exists: bool) -> Answer:
+        if not self._databases.schema_exists(database, schema) and not if_exists:
+            raise missing_object("Schema", f"{database}.{schema}")
+        if (session.context.database, session.context.schema) == (database, schema):
+            session.use(database, None)
+        session.duck.execute(f"DROP SCHEMA IF EXISTS {quoted(database)}.{quoted(schema)} CASCADE")
+        self._stages.drop_all(database, schema)
+        return _done(f"{schema} successfully dropped.")
+
+    def _run_translated(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
+        temporary = isinstance(statement, exp.Create) and statement.find(exp.TemporaryProperty) is not None
+        if temporary:
+            session.context.add_temporary(statement)
+        kind = _kind(statement).capitalize()
+        for part in session.translator.translate(statement, parameters):
+            sql = part.sql(dialect="duckdb")
+            if not sql:
+                raise syntax_error(f"{statement.key.upper()} is not understood")
+            session.duck.execute(sql, parameters if part.find(exp.Placeholder) else None)
+            if not temporary:
+                self._remember(session, part)
+        name = _object_name(statement)
+        if isinstance(statement, exp.Create):
+            if kind == "Table" and not temporary and not statement.args.get("exists"):
+                _forget_loads(session, name, statement)
+            return _done(f"{kind} {name} successfully created.")
+        if isinstance(statement, exp.Drop):
+            session.context.temporary.pop(name, None)
+            return _done(f"{name} successfully dropped.")
+        return _done("Statement executed successfully.")
+
+    def _remember(self, session: Session, part: Expr) -> None:
+        """Keep what DuckDB has no place for: comments, and the lengths of text columns."""
+        table, comment = part.args.get("table_comment") or (part.find(exp.Table), None)
+        if not isinstance(table, exp.Table):
+            return
+        context = session.context
+        database, schema = table.catalog or context.database or "", table.db or context.schema or ""
+        if comment is not None:
+            escaped = str(comment).replace("'", "''")
+            session.duck.execute(info_schema.insert_table_comment_sql(database, schema, table.name, escaped))
+        if lengths := part.args.get("text_lengths"):
+            session.duck.execute(info_schema.insert_text_lengths_sql(database, schema, table.name, lengths))
+
+
+def _forget_loads(session: Session, name: str, statement: Expr) -> None:
+    """A table that is made anew has loaded nothing."""
+    table = statement.find(exp.Table)
+    database = (table.catalog if table else "") or session.context.database or ""
+    schema = (table.db if table else "") or session.context.schema
+    session.duck.execute(
+        f"DELETE FROM {quoted(database.upper())}._fs_information_schema._fs_load_history "  # noqa: S608
+        "WHERE upper(schema_name) = upper(?) AND table_name = ?",
+        [schema, name],
+    )
+
+
+def _object_name(statement: Expr) -> str:
+    table = statement.find(exp.Table)
+    return _name(table.this) if table is not None else ""
+
+
+def _name(identifier: Expr) -> str:
+    if isinstance(identifier, exp.Identifier) and identifier.quoted:
+        return str(identifier.name)
+    return str(identifier.name).upper()
+
+
+def _done(text: str) -> Answer:
+    return Answer(pa.table({"status": [text]}), [Column("status", "VARCHAR")], statement_type.DDL)

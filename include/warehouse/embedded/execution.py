@@ -1,0 +1,353 @@
+"""Running statements: transactions as Snowflake has them, on a DuckDB that has other ones.
+
+- Any DDL commits the open transaction first. With AUTOCOMMIT off the first change begins one.
+- A statement reads what is committed when it starts: DuckDB's transaction, which reads one snapshot, begins only with
+  the first change.
+- A failed statement leaves a transaction as it was, as long as DuckDB allows it. Where it does not, each later
+  statement fails, and COMMIT too, until ROLLBACK. Never is a COMMIT answered with success and nothing written.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+from fakesnow import statement_type
+from fakesnow.transforms import describe_table
+from sqlglot import Expr, exp
+
+from include.warehouse.embedded import stage_sql
+from include.warehouse.embedded.changes import Change, Changes
+from include.warehouse.embedded.databases import Databases
+from include.warehouse.embedded.ddl import Ddl, is_ddl
+from include.warehouse.embedded.errors import (
+    LOCK_CONFLICT,
+    UNFORESEEN,
+    SnowflakeError,
+    compilation_error,
+    transaction_aborted,
+    translate,
+    unsupported,
+)
+from include.warehouse.embedded.sessions import Answer, Session, Sessions, Transaction
+from include.warehouse.embedded.stage_statements import StageStatements
+from include.warehouse.embedded.translation import folded
+from include.warehouse.embedded.wire import Column, columns_of
+
+log = logging.getLogger(__name__)
+
+AUTOCOMMIT_LOCK_WAIT_S: Final = 2.0
+"""How long a statement outside a transaction waits for another's lock; on Snowflake it would be LOCK_TIMEOUT."""
+
+_RETRY_S: Final = 0.05
+_CHANGES: Final = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy)
+_READS: Final = (exp.Query, exp.Show, exp.Describe, exp.Values)
+_DUCK_TYPES: Final = {"int64": "BIGINT", "string": "VARCHAR", "null": '"NULL"', "double": "DOUBLE", "bool": "BOOLEAN"}
+
+
+class Executor:
+    """Runs statements in their sessions."""
+
+    def __init__(
+        self, databases: Databases, sessions: Sessions, stages: StageStatements, ddl: Ddl, changes: Changes
+    ) -> None:
+        self._databases = databases
+        self._sessions = sessions
+        self._stages = stages
+        self._ddl = ddl
+        self._changes = changes
+
+    def execute(
+        self,
+        session: Session,
+        sql: str,
+        parameters: list[Any] | None = None,
+        batch: list[list[Any]] | None = None,
+    ) -> Answer:
+        """Run one statement; `batch` holds the values of each row of an array binding.
+
+        Raises:
+            SnowflakeError: It failed.
+        """
+        with session.busy():
+            try:
+                if about_stage := stage_sql.parse_stage_statement(sql):
+                    return self._run_stage_statement(session, about_stage)
+                return self._run(session, session.translator.parse(sql), parameters, batch)
+            except Exception as error:
+                failure = translate(error)
+                self._after_failure(session, failure)
+                if failure.errno == UNFORESEEN:
+                    log.exception("session %d: an unforeseen error", session.id)
+                raise failure from error
+
+    def describe(self, session: Session, sql: str) -> Answer:
+        """Return the columns of a query without running it."""
+        with session.busy():
+            statement = session.translator.parse(sql)
+            if not isinstance(statement, exp.Query):
+                return Answer(pa.table({"status": pa.array([], pa.string())}), [Column("status", "VARCHAR")], 0)
+            for placeholder in list(statement.find_all(exp.Placeholder)):
+                placeholder.replace(exp.Null())
+            translated = session.translator.translate(statement, None)[0].sql(dialect="duckdb")
+            rows = session.duck.execute(f"DESCRIBE {translated}").fetchall()
+            columns = [Column(row[0], row[1]) for row in rows]
+            empty = pa.table([pa.nulls(0, pa.string())] * len(columns), names=[column.name for column in columns])
+            return Answer(empty, columns, statement_type.SELECT)
+
+    def _run_stage_statement(self, session: Session, statement: stage_sql.StageStatement) -> Answer:
+        self._refuse_if_aborted(session)
+        if self._stages.changes_catalog(statement):
+            self._commit(session)
+        if isinstance(statement, stage_sql.PutFiles | stage_sql.GetFiles):
+            transfer = self._stages.transfer(statement, session)
+            return Answer(pa.table({}), [], statement_type.UNKNOWN, transfer=transfer)
+        return answer_of(self._stages.run(statement, session), statement_type.UNKNOWN)
+
+    def _run(
+        self,
+        session: Session,
+        statement: Expr,
+        parameters: list[Any] | None,
+        batch: list[list[Any]] | None,
+    ) -> Answer:
+        if control := self._transaction_control(session, statement):
+            return control
+        self._refuse_if_aborted(session)
+        if isinstance(statement, _CHANGES):
+            return self._change(session, statement, parameters, batch)
+        if is_ddl(statement):
+            self._commit(session)
+            with self._databases.ddl_lock:
+                return self._ddl.run(session, statement, parameters)
+        if isinstance(statement, exp.Use):
+            return self._use(session, statement)
+        if _is_alter_session(statement):
+            return self._alter_session(session, statement)
+        return self._read(session, statement, parameters)
+
+    def _transaction_control(self, session: Session, statement: Expr) -> Answer | None:
+        if isinstance(statement, exp.Transaction) or _is_start_transaction(statement):
+            self._refuse_if_aborted(session)
+            if session.transaction is None:
+                session.transaction = Transaction()
+        elif isinstance(statement, exp.Commit):
+            self._commit(session)
+        elif isinstance(statement, exp.Rollback):
+            session.roll_back()
+        else:
+            return None
+        return succeeded()
+
+    def _commit(self, session: Session) -> None:
+        """Commit the open transaction, if there is one.
+
+        Raises:
+            SnowflakeError: It was aborted, or its changes conflict with another's; nothing is written then.
+        """
+        transaction, session.transaction = session.transaction, None
+        if transaction is None:
+            return
+        if transaction.aborted:
+            if transaction.begun:
+                session.transaction = transaction
+                session.roll_back()
+            raise transaction_aborted(transaction.aborted)
+        if transaction.begun:
+            try:
+                session.duck.execute("COMMIT")
+            except duckdb.Error:
+                session.transaction = transaction
+                session.roll_back()
+                raise
+
+    def _refuse_if_aborted(self, session: Session) -> None:
+        if session.transaction and session.transaction.aborted:
+            raise transaction_aborted(session.transaction.aborted)
+
+    def _after_failure(self, session: Session, failure: SnowflakeError) -> None:
+        """Find out whether DuckDB lets the transaction go on."""
+        transaction = session.transaction
+        if transaction is None or not transaction.begun or transaction.aborted:
+            return
+        try:
+            session.duck.execute("SELECT 1").fetchall()
+        except duckdb.Error:
+            transaction.aborted = f"a statement of it failed: {failure.code} {failure.message}"
+
+    def _change(
+        self,
+        session: Session,
+        statement: Expr,
+        parameters: list[Any] | None,
+        batch: list[list[Any]] | None,
+    ) -> Answer:
+        """Run INSERT, UPDATE, DELETE, MERGE or COPY."""
+        if not session.autocommit and session.transaction is None:
+            session.transaction = Transaction()
+        change = self._changes.prepare(session, statement, parameters, batch)
+        tables = {change.table}
+        transaction = session.transaction
+        if transaction is None:
+            return self._retry_while_locked(session, tables, lambda: _in_own_transaction(session, change.run))
+        if transaction.begun:
+            result = _later_change(transaction, change)
+        else:
+            result = self._once_more_after_making_way(session, tables, lambda: _first_change(session, change.run))
+        transaction.begun = True
+        transaction.written |= tables
+        return result
+
+    def _once_more_after_making_way(self, session: Session, tables: set[str], run: Callable[[], Answer]) -> Answer:
+        """Run a transaction's first change; if a transaction that was idle for too long is in its way, end that one.
+
+        A conflict of a later change aborts the transaction, on DuckDB: then only the client can run it again.
+        """
+        try:
+            return run()
+        except duckdb.Error as error:
+            if translate(error).errno != LOCK_CONFLICT or not self._sessions.make_way(session, tables):
+                raise
+            return run()
+
+    def _retry_while_locked(self, session: Session, tables: set[str], run: Callable[[], Answer]) -> Answer:
+        """Run a change outside a transaction: nothing is lost by trying again."""
+        wait = AUTOCOMMIT_LOCK_WAIT_S if session.lock_timeout is None else session.lock_timeout
+        deadline = time.monotonic() + min(wait, AUTOCOMMIT_LOCK_WAIT_S)
+        while True:
+            try:
+                return run()
+            except duckdb.Error as error:
+                locked = translate(error).errno == LOCK_CONFLICT
+                if not locked or not (self._sessions.make_way(session, tables) or time.monotonic() < deadline):
+                    raise
+            time.sleep(_RETRY_S)
+
+    def _read(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
+        type_id = statement_type.statement_type_id(statement)
+        answer = succeeded()
+        for part in session.translator.translate(statement, parameters):
+            if query_id := part.args.get("result_scan_sfqid"):
+                return self._scanned(session, query_id)
+            sql = part.sql(dialect="duckdb")
+            if not sql:
+                raise unsupported(statement.key.upper())
+            session.duck.execute(sql, parameters if part.find(exp.Placeholder) else None)
+            if isinstance(part, exp.Describe) and part.args.get("kind"):
+                context = session.context
+                session.duck.execute(describe_table(part, context.database, context.schema).sql(dialect="duckdb"))
+            answer = fetched(session.duck, type_id)
+        return answer
+
+    def _use(self, session: Session, statement: exp.Use) -> Answer:
+        """USE DATABASE, USE SCHEMA; roles and warehouses mean nothing here."""
+        kind = str(statement.args.get("kind") or "").upper()
+        table = statement.this
+        if kind in {"ROLE", "WAREHOUSE", "SECONDARY ROLES"} or not isinstance(table, exp.Table):
+            return succeeded()
+        if kind == "DATABASE" or (not kind and not table.args.get("db")):
+            database, schema = folded(table.this), "PUBLIC"
+        else:
+            database = folded(table.args["db"]) if table.args.get("db") else session.context.database or ""
+            schema = folded(table.this)
+        if not self._databases.schema_exists(database, schema):
+            if kind != "DATABASE" or not self._databases.exists(database):
+                text = "Object does not exist, or operation cannot be performed."
+                raise compilation_error(text, errno=2043, sqlstate="02000")
+            session.use(database, None)
+        else:
+            session.use(database, schema)
+        return succeeded()
+
+    def _scanned(self, session: Session, query_id: str) -> Answer:
+        answer = session.results.get(query_id)
+        if answer is None:
+            raise SnowflakeError(f"Statement {query_id} not found", errno=709, sqlstate="02000")
+        return Answer(answer.table, answer.columns, statement_type.SELECT)
+
+    def _alter_session(self, session: Session, statement: Expr) -> Answer:
+        altered = statement.find(exp.AlterSession)
+        unset = bool(altered and altered.args.get("unset"))
+        for item in (altered.args.get("expressions") or []) if altered else []:
+            name = item.find(exp.Identifier).name.upper()
+            value = None if unset else item.this.expression
+            self.set_parameter(session, name, None if value is None else value.name or value.sql())
+        return succeeded()
+
+    def set_parameter(self, session: Session, name: str, value: str | None) -> None:
+        """Set a session parameter; those that change nothing here are accepted.
+
+        Raises:
+            SnowflakeError: The value of one that does is not possible.
+        """
+        if name == "AUTOCOMMIT":
+            wanted = value is None or value.upper() in {"TRUE", "ON", "1"}
+            if wanted and not session.autocommit:
+                self._commit(session)
+            session.autocommit = wanted
+        elif name == "LOCK_TIMEOUT":
+            session.lock_timeout = None if value is None else float(value)
+        elif name == "TIMEZONE" and value is not None and value.upper() not in {"UTC", "ETC/UTC"}:
+            raise unsupported(f"TIMEZONE = '{value}': sessions here are in UTC; set TIMEZONE = 'UTC'")
+
+
+def _first_change(session: Session, run: Callable[[], Answer]) -> Answer:
+    """Begin DuckDB's transaction with a transaction's first change; if that fails, nothing has begun."""
+    session.duck.execute("BEGIN")
+    try:
+        return run()
+    except BaseException:
+        session.duck.execute("ROLLBACK")
+        raise
+
+
+def _later_change(transaction: Transaction, change: Change) -> Answer:
+    """Run a change in a transaction that has begun."""
+    try:
+        return change.run()
+    except Exception as error:
+        if not change.is_atomic:
+            transaction.aborted = f"a statement of it failed halfway: {error}"
+        raise
+
+
+def _in_own_transaction(session: Session, run: Callable[[], Answer]) -> Answer:
+    """Run a change that is a transaction by itself, whatever statements of DuckDB it takes."""
+    session.duck.execute("BEGIN")
+    try:
+        result = run()
+        session.duck.execute("COMMIT")
+    except BaseException:
+        try:
+            session.duck.execute("ROLLBACK")
+        except duckdb.TransactionException:
+            log.debug("session %d: a failed COMMIT ended the transaction", session.id)
+        raise
+    return result
+
+
+def fetched(duck: duckdb.DuckDBPyConnection, type_id: int) -> Answer:
+    """Return the rows of what DuckDB has just run."""
+    columns = columns_of(duck.description)
+    return Answer(duck.to_arrow_table(), columns, type_id)
+
+
+def answer_of(table: pa.Table, type_id: int) -> Answer:
+    """Return an answer made of rows that we made ourselves."""
+    columns = [Column(item.name, _DUCK_TYPES[str(item.type)]) for item in table.schema]
+    return Answer(table, columns, type_id)
+
+
+def succeeded(text: str = "Statement executed successfully.") -> Answer:
+    """Return the answer of a statement that returns no rows."""
+    return answer_of(pa.table({"status": [text]}), statement_type.UNKNOWN)
+
+
+def _is_start_transaction(statement: Expr) -> bool:
+    return isinstance(statement, exp.Alias) and statement.sql().upper() == "START AS TRANSACTION"
+
+
+def _is_alter_session(statement: Expr) -> bool:
+    return isinstance(statement, exp.Alter) and str(statement.args.get("kind")).upper() == "SESSION"

@@ -1,0 +1,199 @@
+"""The files of a stage: finding them, naming them, and never leaving the stage's folder."""
+
+import hashlib
+import logging
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from include.warehouse.embedded.errors import SnowflakeError, syntax_error, unsupported
+
+log = logging.getLogger(__name__)
+
+UPLOAD_PREFIX: Final = ".upload-"
+"""How the name of a file starts while it arrives; such a file is in no listing."""
+
+_HASHING_THREADS: Final = 4
+
+
+class FileState(NamedTuple):
+    """What tells a changed file from an unchanged one, without reading it."""
+
+    size: int
+    modified_ns: int
+
+
+def folder_of_url(url: str) -> Path:
+    """Return the folder that a stage's URL names.
+
+    Raises:
+        SnowflakeError: The URL is not of the form file:///absolute/path.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        raise unsupported(f"a stage at '{url}': only file:// URLs work here")
+    # Snowflake takes a URL as it is; a path with a % that starts no escape stays as written
+    path = Path(unquote(url.removeprefix("file://").removeprefix("localhost")))
+    if not path.is_absolute() or "\0" in str(path):
+        raise syntax_error(f"the URL '{url}' of a stage needs an absolute path: file:///…")
+    return path
+
+
+def checked_path(path: str) -> str:
+    """Return the path of a staged file if it can only lie below its folder.
+
+    Raises:
+        SnowflakeError: It is absolute, empty, or has a part like `..`.
+    """
+    parts = path.split("/")
+    if "\0" in path or any(part in {"", ".", ".."} for part in parts):
+        raise _escape(path)
+    return path
+
+
+def checked_prefix(prefix: str) -> str:
+    """Return the path of a stage location, which may be empty or end in a slash, if it stays below its folder.
+
+    Raises:
+        SnowflakeError: It is absolute, or has a part like `..`.
+    """
+    trimmed = prefix.removesuffix("/")
+    if trimmed:
+        checked_path(trimmed)
+    return prefix
+
+
+def open_path(folder: Path, path: str) -> Path | None:
+    """Return where an existing staged file lies, or None: no such file, or not below the folder after all symlinks."""
+    try:
+        root = folder.resolve(strict=True)
+        file = (folder / checked_path(path)).resolve(strict=True)
+    except (OSError, SnowflakeError, ValueError, RuntimeError):
+        return None
+    return file if file.is_relative_to(root) and file.is_file() else None
+
+
+def find_files(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileState]]:
+    """Yield each regular file whose path starts with the prefix, with its state, in no order.
+
+    Symbolic links are not followed, so nothing outside the folder is ever listed.
+
+    Raises:
+        FileNotFoundError: The folder is not there.
+    """
+    start = prefix.rpartition("/")[0]
+    root = os.fspath(folder)
+    pending = [f"{start}/" if start else ""]
+    first = True
+    while pending:
+        parent = pending.pop()
+        try:
+            entries = os.scandir(f"{root}/{parent}")
+        except FileNotFoundError:
+            if first and start and folder.is_dir():
+                return
+            if first:
+                raise
+            continue  # removed while we walk
+        first = False
+        with entries:
+            for entry in entries:
+                path = parent + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if path.startswith(prefix) or prefix.startswith(f"{path}/"):
+                        pending.append(f"{path}/")
+                elif path.startswith(prefix) and (state := _state(entry)):
+                    yield path, state
+
+
+def _state(entry: os.DirEntry[str]) -> FileState | None:
+    """Return the state of what is listed: a regular file, complete, whose name is text."""
+    if entry.name.startswith(UPLOAD_PREFIX) or not entry.is_file(follow_symlinks=False):
+        return None
+    try:
+        entry.name.encode()
+        status = entry.stat(follow_symlinks=False)
+    except UnicodeEncodeError:
+        log.warning("a staged file is left out: its name is not UTF-8: %r", entry.name)
+        return None
+    except FileNotFoundError:
+        return None  # removed while we walk
+    return FileState(status.st_size, status.st_mtime_ns)
+
+
+def md5_of(folder: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return the MD5 of each file's content, as hexadecimal digits; a file that has gone meanwhile is left out."""
+    paths = list(paths)
+    with ThreadPoolExecutor(_HASHING_THREADS, thread_name_prefix="md5") as pool:
+        digests = pool.map(lambda path: _md5(folder / path), paths)
+        return {path: digest for path, digest in zip(paths, digests, strict=True) if digest}
+
+
+def _md5(file: Path) -> str | None:
+    try:
+        with file.open("rb") as content:
+            return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+class Upload:
+    """A file that arrives: invisible until it is complete, then there at once, and after a crash never half."""
+
+    def __init__(self, folder: Path, path: str) -> None:
+        """Open it.
+
+        Raises:
+            SnowflakeError: The path leaves the folder.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._target = folder / checked_path(path)
+        if not self._target.parent.resolve().is_relative_to(folder.resolve()):
+            raise _escape(path)
+        self._target.parent.mkdir(parents=True, exist_ok=True)
+        self._partial = self._target.with_name(f"{UPLOAD_PREFIX}{secrets.token_hex(8)}")
+        self._file = self._partial.open("xb")
+
+    def write(self, chunk: bytes) -> None:
+        """Add a chunk."""
+        self._file.write(chunk)
+
+    def finish(self) -> None:
+        """Make it durable and visible."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._partial.replace(self._target)
+
+    def discard(self) -> None:
+        """Drop what has arrived."""
+        self._file.close()
+        self._partial.unlink(missing_ok=True)
+
+
+def remove_files(folder: Path, paths: Iterable[str]) -> None:
+    """Remove files, and the folders that are empty then; what is gone already is no error."""
+    for path in paths:
+        file = folder / checked_path(path)
+        file.unlink(missing_ok=True)
+        for parent in file.parents:
+            if parent == folder or not _remove_if_empty(parent):
+                break
+
+
+def _remove_if_empty(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except OSError:
+        return False
+    return True
+
+
+def _escape(path: str) -> SnowflakeError:
+    return syntax_error(
+        f"the path {path!r} is not allowed: it must stay inside its stage, without empty, . or .. parts"
+    )

@@ -1,0 +1,334 @@
+"""The HTTP interface: the part of Snowflake's protocol that its connectors use, and the staged files."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final
+
+import anyio.to_thread
+from fakesnow.statement_type import DML_TYPE_IDS
+from fakesnow.transforms import SERVER_VERSION
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from include.warehouse.embedded import wire
+from include.warehouse.embedded.errors import UNFORESEEN, SnowflakeError, translate
+from include.warehouse.embedded.files import Upload, open_path
+from include.warehouse.embedded.sessions import Answer, Session
+from include.warehouse.embedded.stages import Stage, StageKey
+from include.warehouse.embedded.urls import Method, StagedFile
+from include.warehouse.embedded.warehouse import Warehouse
+
+log = logging.getLogger(__name__)
+
+_THREADS: Final = 64
+
+PATIENCE_S: Final = 40.0
+"""When the client is told that its statement still runs; it would repeat the request after 60 s of silence."""
+
+_IN_PROGRESS: Final = "333333"
+_AUTHORIZATION_START: Final = 'Snowflake Token="'
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def application(warehouse: Warehouse) -> Starlette:
+    """Return the ASGI application of a warehouse."""
+    api = _Api(warehouse)
+    staged = _StagedFiles(warehouse)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        yield
+        await run_in_threadpool(warehouse.close)
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            Route("/healthz", _healthy, methods=["GET"]),
+            Route("/session/v1/login-request", _answering(api.login), methods=["POST"]),
+            Route("/session", _answering(api.session), methods=["POST"]),
+            Route("/session/heartbeat", _answering(api.heartbeat), methods=["POST"]),
+            Route("/queries/v1/query-request", _answering(api.query), methods=["POST"]),
+            Route("/queries/v1/abort-request", _answering(api.abort), methods=["POST"]),
+            Route("/queries/{query_id}/result", _answering(api.result), methods=["GET"]),
+            Route("/monitoring/queries/{query_id}", _answering(api.monitoring), methods=["GET"]),
+            Route("/telemetry/send", _answering(api.telemetry), methods=["POST"]),
+            Route("/stage/{database}/{schema}/{stage}/{path:path}", staged.download, methods=["GET"]),
+            Route("/stage/{database}/{schema}/{stage}/{path:path}", staged.upload, methods=["PUT"]),
+            Route("/api/files/{path:path}", _no_session, methods=["GET"]),
+        ],
+    )
+
+
+async def _healthy(_: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _no_session(_: Request) -> Response:
+    return PlainTextResponse("A file URL needs a session: use GET_PRESIGNED_URL.", status_code=403)
+
+
+def _answering(handler: Callable[[Request], Awaitable[dict[str, Any]]]) -> Handler:
+    """Answer errors as Snowflake does, never with a status 5xx: the connector would repeat the request for ever."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return JSONResponse({"success": True, "code": None, "message": None, **await handler(request)})
+        except Exception as error:
+            failure = translate(error)
+            log.info("%s: error %s (%s)", request.url.path, failure.code, failure.sqlstate)
+            log.debug("%s", failure.message, exc_info=failure.errno == UNFORESEEN)
+            return JSONResponse(
+                {
+                    "success": False,
+                    "code": failure.code,
+                    "message": failure.message,
+                    "data": {"errorCode": failure.code, "sqlState": failure.sqlstate, "queryId": str(uuid.uuid4())},
+                }
+            )
+
+    return answer
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    body = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    try:
+        parsed = json.loads(body or b"{}")
+    except ValueError as error:
+        raise SnowflakeError(f"The request is not JSON: {error}", errno=390400, sqlstate="08P01") from error
+    return parsed if isinstance(parsed, dict) else {}
+
+
+class _Api:
+    """Logging in and running statements."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        self._running: dict[str, asyncio.Task[Answer]] = {}
+        self._by_request: dict[str, str] = {}
+
+    async def login(self, request: Request) -> dict[str, Any]:
+        data = (await _body(request)).get("data") or {}
+        base = f"{request.url.scheme}://{request.headers.get('host') or request.url.netloc}"
+
+        def log_in() -> Session:
+            session = self._warehouse.sessions.login(
+                user=str(data.get("LOGIN_NAME") or ""),
+                password=str(data.get("PASSWORD") or ""),
+                base=base,
+                database=_identifier(request.query_params.get("databaseName")),
+                schema=_identifier(request.query_params.get("schemaName")),
+            )
+            try:
+                for name, value in (data.get("SESSION_PARAMETERS") or {}).items():
+                    self._warehouse.executor.set_parameter(session, name.upper(), str(value))
+            except Exception:
+                self._warehouse.sessions.close(session.token)
+                raise
+            return session
+
+        session = await run_in_threadpool(log_in)
+        return {
+            "data": {
+                "token": session.token,
+                "masterToken": session.token,
+                "sessionId": session.id,
+                "serverVersion": SERVER_VERSION,
+                "parameters": [
+                    {"name": "AUTOCOMMIT", "value": session.autocommit},
+                    {"name": "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY", "value": 3600},
+                    {"name": "CLIENT_TELEMETRY_ENABLED", "value": False},
+                    # the values of an array binding come with the statement, never through a stage
+                    {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 0},
+                    {"name": "TIMEZONE", "value": "Etc/UTC"},
+                ],
+                "sessionInfo": {
+                    "databaseName": session.context.database,
+                    "schemaName": session.context.schema,
+                    "warehouseName": request.query_params.get("warehouse"),
+                    "roleName": request.query_params.get("roleName"),
+                },
+            }
+        }
+
+    async def session(self, request: Request) -> dict[str, Any]:
+        token = _token(request)
+        self._warehouse.sessions.get(token)
+        if request.query_params.get("delete"):
+            await run_in_threadpool(self._warehouse.sessions.close, token)
+        return {"data": None}
+
+    async def heartbeat(self, request: Request) -> dict[str, Any]:
+        self._warehouse.sessions.get(_token(request))
+        return {"data": None}
+
+    async def telemetry(self, _: Request) -> dict[str, Any]:
+        return {"data": None}
+
+    async def abort(self, request: Request) -> dict[str, Any]:
+        self._warehouse.sessions.get(_token(request)).duck.interrupt()
+        return {"data": None}
+
+    async def query(self, request: Request) -> dict[str, Any]:
+        session = self._warehouse.sessions.get(_token(request))
+        body = await _body(request)
+        # a client that lost the connection repeats the request with the same id: it must not run twice
+        request_id = f"{session.id} {request.query_params.get('requestId') or uuid.uuid4()}"
+        query_id = self._by_request.get(request_id)
+        if query_id is None or not (query_id in self._running or session.results.get(query_id)):
+            query_id = str(uuid.uuid4())
+            self._remember(request_id, query_id)
+            self._running[query_id] = asyncio.create_task(self._run(session, query_id, body))
+        if body.get("asyncExec"):
+            await asyncio.wait({self._running[query_id]}, timeout=PATIENCE_S)
+        return await self._answer(session, query_id)
+
+    async def result(self, request: Request) -> dict[str, Any]:
+        session = self._warehouse.sessions.get(_token(request))
+        return await self._answer(session, request.path_params["query_id"])
+
+    async def monitoring(self, request: Request) -> dict[str, Any]:
+        session = self._warehouse.sessions.get(_token(request))
+        query_id = request.path_params["query_id"]
+        if query_id in self._running:
+            return {"data": {"queries": [{"id": query_id, "status": "RUNNING"}]}}
+        known = session.results.get(query_id) is not None
+        return {"data": {"queries": [{"id": query_id, "status": "SUCCESS"}] if known else []}}
+
+    def _remember(self, request_id: str, query_id: str) -> None:
+        self._by_request[request_id] = query_id
+        while len(self._by_request) > 1024:
+            del self._by_request[next(iter(self._by_request))]
+
+    async def _run(self, session: Session, query_id: str, body: dict[str, Any]) -> Answer:
+        answer = await run_in_threadpool(self._execute, session, body)
+        session.results.add(query_id, answer)
+        return answer
+
+    def _execute(self, session: Session, body: dict[str, Any]) -> Answer:
+        executor = self._warehouse.executor
+        sql = str(body["sqlText"])
+        started = time.monotonic()
+        if body.get("describeOnly"):
+            return executor.describe(session, sql)
+        parameters, batch = wire.parameters_of(body.get("bindings"))
+        answer = executor.execute(session, sql, parameters, batch)
+        # statements may hold values in their text, so they are not in the log
+        log.debug("session %d: %d rows in %.3f s", session.id, answer.table.num_rows, time.monotonic() - started)
+        return answer
+
+    async def _answer(self, session: Session, query_id: str) -> dict[str, Any]:
+        """Return a statement's answer; after a while without one, tell the client where to ask again."""
+        task = self._running.get(query_id)
+        if task is not None:
+            done, _ = await asyncio.wait({task}, timeout=PATIENCE_S)
+            if not done:
+                url = f"/queries/{query_id}/result"
+                return {"code": _IN_PROGRESS, "data": {"queryId": query_id, "getResultUrl": url}}
+            self._running.pop(query_id, None)
+            answer = await task
+        else:
+            kept = session.results.get(query_id)
+            if kept is None:
+                raise SnowflakeError(f"Statement {query_id} not found", errno=709, sqlstate="02000")
+            answer = kept
+        return await run_in_threadpool(_encoded, session, query_id, answer)
+
+
+def _encoded(session: Session, query_id: str, answer: Answer) -> dict[str, Any]:
+    if answer.transfer is not None:
+        return {"data": {"queryId": query_id, **answer.transfer}}
+    if answer.type_id in DML_TYPE_IDS:
+        rows: dict[str, Any] = {"queryResultFormat": "json", "rowset": wire.json_rowset(answer.table)}
+    else:
+        rows = {"queryResultFormat": "arrow", "rowsetBase64": wire.arrow_rowset(answer.table, answer.columns)}
+    return {
+        "data": {
+            "parameters": [
+                {"name": "TIMEZONE", "value": "Etc/UTC"},
+                {"name": "AUTOCOMMIT", "value": session.autocommit},
+            ],
+            "rowtype": [column.rowtype() for column in answer.columns],
+            "total": answer.table.num_rows,
+            "returned": answer.table.num_rows,
+            "queryId": query_id,
+            "statementTypeId": answer.type_id,
+            "finalDatabaseName": session.context.database,
+            "finalSchemaName": session.context.schema,
+            **rows,
+        }
+    }
+
+
+class _StagedFiles:
+    """Downloads and uploads by signed URLs."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    async def download(self, request: Request) -> Response:
+        stage, file = self._opened(request, "GET")
+        if isinstance(file, Response) or stage is None:
+            return file if isinstance(file, Response) else _refused(404, "there is no such stage")
+        path = await run_in_threadpool(open_path, self._warehouse.stages.folder(stage), file.path)
+        if path is None:
+            return _refused(404, "there is no such file in the stage")
+        return FileResponse(path)
+
+    async def upload(self, request: Request) -> Response:
+        stage, file = self._opened(request, "PUT")
+        if isinstance(file, Response) or stage is None:
+            return file if isinstance(file, Response) else _refused(404, "there is no such stage")
+        try:
+            upload = await run_in_threadpool(Upload, self._warehouse.stages.folder(stage), file.path)
+        except SnowflakeError as error:
+            return _refused(403, error.message)
+        try:
+            async for chunk in request.stream():
+                await run_in_threadpool(upload.write, chunk)
+            await run_in_threadpool(upload.finish)
+        except BaseException:
+            upload.discard()
+            raise
+        return Response()
+
+    def _opened(self, request: Request, method: Method) -> tuple[Stage | None, StagedFile | Response]:
+        """Return what the URL allows, or why it allows nothing."""
+        parameters, query = request.path_params, request.query_params
+        key = StageKey(parameters["database"], parameters["schema"], parameters["stage"])
+        file = StagedFile(*key, parameters["path"])
+        refusal = self._warehouse.signer.refusal(
+            file, method=method, expires=query.get("expires", ""), signature=query.get("signature", "")
+        )
+        if refusal:
+            return None, _refused(403, refusal)
+        return self._warehouse.stages.find(key), file
+
+
+def _refused(status: int, reason: str) -> Response:
+    return PlainTextResponse(f"{reason}\n", status_code=status)
+
+
+def _token(request: Request) -> str:
+    authorization = request.headers.get("Authorization", "")
+    if not authorization.startswith(_AUTHORIZATION_START):
+        raise SnowflakeError("Session token not found in the request data.", errno=390103, sqlstate="08001")
+    return authorization.removeprefix(_AUTHORIZATION_START).removesuffix('"')
+
+
+def _identifier(name: str | None) -> str | None:
+    if not name:
+        return None
+    return name[1:-1] if name.startswith('"') and name.endswith('"') else name.upper()

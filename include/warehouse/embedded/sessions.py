@@ -1,0 +1,239 @@
+"""Sessions: who is logged in, what each has open, and who has to give way."""
+
+import hmac
+import itertools
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+from fakesnow.transforms.stage import TableStages
+
+from include.warehouse.embedded.databases import Databases, quoted
+from include.warehouse.embedded.errors import SnowflakeError
+from include.warehouse.embedded.stages import Stages
+from include.warehouse.embedded.translation import BASE_VARIABLE, Context, Translator
+from include.warehouse.embedded.wire import Column
+
+log = logging.getLogger(__name__)
+
+IDLE_TRANSACTION_S: Final = 60.0
+"""How long a transaction may hold its locks without a statement while another waits for them."""
+
+IDLE_SESSION_S: Final = 4 * 3600.0
+"""How long a session lives without a request, as on Snowflake."""
+
+_KEPT_RESULTS: Final = 16
+_KEPT_BYTES: Final = 64 * 2**20
+
+
+@dataclass
+class Transaction:
+    """An open transaction."""
+
+    begun: bool = False
+    """Whether DuckDB's transaction has begun: it does with the first change."""
+    aborted: str | None = None
+    """Why nothing but ROLLBACK is possible."""
+    written: set[str] = field(default_factory=set)
+    """The tables that it has changed."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a statement returned."""
+
+    table: pa.Table
+    columns: list[Column]
+    type_id: int
+    transfer: dict[str, Any] | None = None
+    """What the client has to move, for PUT and GET."""
+
+
+class Results:
+    """The last answers of a session, for RESULT_SCAN and for a client that asks again after a broken connection."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def add(self, query_id: str, answer: Answer) -> None:
+        """Keep an answer, and let go of the oldest ones; the newest is always kept."""
+        self._answers[query_id] = answer
+        while len(self._answers) > _KEPT_RESULTS or (len(self._answers) > 1 and self._size() > _KEPT_BYTES):
+            self._answers.popitem(last=False)
+
+    def get(self, query_id: str) -> Answer | None:
+        """Return an answer if it is still kept."""
+        return self._answers.get(query_id)
+
+    def _size(self) -> int:
+        return sum(answer.table.nbytes for answer in self._answers.values())
+
+
+class Session:
+    """One client's session: a DuckDB connection, a transaction, and what it last asked."""
+
+    def __init__(self, number: int, databases: Databases, stages: Stages, base: str) -> None:
+        self.id = number
+        self.token = secrets.token_urlsafe(32)
+        self.base = base
+        self.duck = databases.connection()
+        self.duck.execute(f"SET VARIABLE {BASE_VARIABLE} = ?", [base])
+        self.context = Context(TableStages(self.duck))
+        self.translator = Translator(self.duck, self.context, stages)
+        self.lock = threading.RLock()
+        """Held while a statement runs: a session runs one at a time."""
+        self.autocommit = True
+        self.lock_timeout: float | None = None
+        self.transaction: Transaction | None = None
+        self.results = Results()
+        self.last_used = time.monotonic()
+        self.running = 0
+
+    def use(self, database: str | None, schema: str | None) -> None:
+        """Make a database and a schema, which exist, the current ones."""
+        if database is not None:
+            path = f"{quoted(database)}.{quoted(schema or 'main')}"
+            self.duck.execute(f"SET schema = '{path.replace(chr(39), chr(39) * 2)}'")
+        else:
+            self.duck.execute("SET schema = 'memory.main'")
+        self.context.use(database, schema)
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last request."""
+        return 0.0 if self.running else time.monotonic() - self.last_used
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Hold the session for one statement."""
+        self.running += 1
+        try:
+            with self.lock:
+                yield
+        finally:
+            self.running -= 1
+            self.last_used = time.monotonic()
+
+    def roll_back(self) -> None:
+        """End the transaction without a trace."""
+        if self.transaction and self.transaction.begun:
+            try:
+                self.duck.execute("ROLLBACK")
+            except duckdb.Error as error:
+                # DuckDB has ended it by itself
+                log.debug("session %d: %s", self.id, error)
+        self.transaction = None
+
+    def close(self) -> None:
+        """Roll back and let go of the connection."""
+        self.duck.interrupt()
+        with self.lock:
+            self.roll_back()
+            self.duck.close()
+
+
+class Sessions:
+    """All sessions of the server."""
+
+    def __init__(
+        self,
+        databases: Databases,
+        stages: Stages,
+        *,
+        user: str,
+        password: str,
+        idle_transaction_s: float = IDLE_TRANSACTION_S,
+    ) -> None:
+        self._databases = databases
+        self._stages = stages
+        self._user = user
+        self._password = password
+        self._idle_transaction_s = idle_transaction_s
+        self._sessions: dict[str, Session] = {}
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def login(self, *, user: str, password: str, base: str, database: str | None, schema: str | None) -> Session:
+        """Open a session. A database or schema that is not there is made, so that a first connection can set it up.
+
+        Raises:
+            SnowflakeError: Wrong user or password (390100).
+        """
+        known = hmac.compare_digest(user.upper().encode(), self._user.upper().encode())
+        if not (hmac.compare_digest(password.encode(), self._password.encode()) and known):
+            log.warning("a login was refused")
+            raise SnowflakeError("Incorrect username or password was specified.", errno=390100, sqlstate="08001")
+        self._evict()
+        if database:
+            self._databases.create(database, if_not_exists=True)
+            schema = schema or "PUBLIC"
+            if schema != "INFORMATION_SCHEMA":
+                self._databases.create_schema(database, schema)
+        session = Session(next(self._numbers), self._databases, self._stages, base)
+        session.use(database, "_FS_INFORMATION_SCHEMA" if schema == "INFORMATION_SCHEMA" else schema)
+        with self._lock:
+            self._sessions[session.token] = session
+        return session
+
+    def get(self, token: str) -> Session:
+        """Return a session.
+
+        Raises:
+            SnowflakeError: There is none: it was closed, was idle for hours, or the server was restarted (390104).
+        """
+        session = self._sessions.get(token)
+        if session is None:
+            raise SnowflakeError("User must login again to access the service.", errno=390104, sqlstate="08001")
+        session.last_used = time.monotonic()
+        return session
+
+    def close(self, token: str) -> None:
+        """End a session; its open transaction is rolled back."""
+        with self._lock:
+            session = self._sessions.pop(token, None)
+        if session:
+            session.close()
+
+    def close_all(self) -> None:
+        """End every session."""
+        for token in list(self._sessions):
+            self.close(token)
+
+    def make_way(self, blocked: Session, tables: set[str]) -> bool:
+        """Roll back the transactions that hold these tables and have been idle for too long; say if any was."""
+        made_way = False
+        for session in list(self._sessions.values()):
+            transaction = session.transaction
+            if session is blocked or not transaction or not transaction.written & tables:
+                continue
+            if session.idle_s < self._idle_transaction_s or not session.lock.acquire(blocking=False):
+                continue
+            try:
+                session.roll_back()
+                reason = f"it was idle for more than {self._idle_transaction_s:g} s while another waited for its locks"
+                session.transaction = Transaction(aborted=reason)
+            finally:
+                session.lock.release()
+            log.warning("session %d was rolled back: idle while session %d waited", session.id, blocked.id)
+            made_way = True
+        return made_way
+
+    def _evict(self) -> None:
+        for token, session in list(self._sessions.items()):
+            if session.idle_s > IDLE_SESSION_S:
+                log.info("session %d is closed: idle for %.0f s", session.id, session.idle_s)
+                self.close(token)

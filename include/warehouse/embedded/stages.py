@@ -1,0 +1,307 @@
+"""The stages, and their directory tables as of the last REFRESH.
+
+Both lie in the global database: they survive a restart, and a transaction on a pipeline's tables may read them.
+"""
+
+import datetime
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+import duckdb
+import pyarrow as pa
+
+from include.warehouse.embedded import files
+from include.warehouse.embedded.databases import GLOBAL, Databases
+from include.warehouse.embedded.errors import SnowflakeError, existing_object, missing_object
+from include.warehouse.embedded.files import FileState
+
+log = logging.getLogger(__name__)
+
+STAGES_TABLE: Final = f"{GLOBAL}._fs_information_schema._fs_stages"
+"""fakesnow's table of stages, which SHOW STAGES reads."""
+
+DIRECTORY_TABLE: Final = f"{GLOBAL}.main.directory_files"
+
+_CREATE_DIRECTORY_TABLE: Final = f"""
+CREATE TABLE IF NOT EXISTS {DIRECTORY_TABLE} (
+    stage VARCHAR NOT NULL,
+    relative_path VARCHAR NOT NULL,
+    size BIGINT NOT NULL,
+    modified_ns BIGINT NOT NULL,
+    md5 VARCHAR NOT NULL
+)
+"""
+
+_INSERT_STAGE: Final = f"""
+INSERT INTO {STAGES_TABLE} (
+    created_on, name, database_name, schema_name, url, has_credentials, has_encryption_key, owner, comment, type,
+    storage_integration, owner_role_type, directory_enabled
+)
+VALUES (now(), ?, ?, ?, ?, 'N', 'N', 'SYSADMIN', ?, ?, ?, 'ROLE', ?)
+"""
+
+
+class StageKey(NamedTuple):
+    """A stage's full name."""
+
+    database: str
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return ".".join(self)
+
+
+class Stage(NamedTuple):
+    """A stage: an external one has a URL, the files of an internal one lie below the server's root."""
+
+    key: StageKey
+    url: str
+    directory_enabled: bool
+    comment: str = ""
+    storage_integration: str | None = None
+
+
+class Refreshed(NamedTuple):
+    """What a REFRESH did to the directory table."""
+
+    registered: list[str]
+    updated: list[str]
+    removed: list[str]
+
+
+class Stages:
+    """Keeps the stages and refreshes their directory tables."""
+
+    def __init__(self, databases: Databases, root: Path) -> None:
+        self._databases = databases
+        self._internal = root / "stages"
+        self._lock = threading.RLock()
+        with databases.connection() as duck:
+            duck.execute(_CREATE_DIRECTORY_TABLE)
+            rows = duck.execute(
+                f"SELECT database_name, schema_name, name, url, directory_enabled = 'Y', comment, storage_integration "  # noqa: S608
+                f"FROM {STAGES_TABLE}"
+            ).fetchall()
+        self._stages = {StageKey(*row[:3]): Stage(StageKey(*row[:3]), *row[3:]) for row in rows}
+
+    def get(self, key: StageKey) -> Stage:
+        """Return a stage.
+
+        Raises:
+            SnowflakeError: There is none with this name (002003).
+        """
+        try:
+            return self._stages[key]
+        except KeyError:
+            raise missing_object("Stage", str(key)) from None
+
+    def find(self, key: StageKey) -> Stage | None:
+        """Return a stage, or None."""
+        return self._stages.get(key)
+
+    def all(self) -> list[Stage]:
+        """Return all stages, sorted by name."""
+        return [self._stages[key] for key in sorted(self._stages)]
+
+    def folder(self, stage: Stage) -> Path:
+        """Return where the stage's files lie."""
+        if stage.url:
+            return files.folder_of_url(stage.url)
+        return self._internal.joinpath(*(_folder_name(part) for part in stage.key))
+
+    def create(self, stage: Stage, *, replace: bool = False, if_not_exists: bool = False) -> bool:
+        """Make a stage, and say whether it is new. A replaced stage starts empty, an internal one without files.
+
+        Raises:
+            SnowflakeError: It is there already (002002), its schema is not (002003), or its URL is wrong.
+        """
+        with self._lock:
+            if stage.key in self._stages and not replace:
+                if if_not_exists:
+                    return False
+                raise existing_object(stage.key.name)
+            if not self._databases.schema_exists(stage.key.database, stage.key.schema):
+                raise missing_object("Schema", f"{stage.key.database}.{stage.key.schema}")
+            folder = self.folder(stage)
+            self.drop(stage.key, if_exists=True)
+            if not stage.url:
+                folder.mkdir(parents=True, exist_ok=True)
+            self._insert(stage)
+            return True
+
+    def alter(self, stage: Stage) -> None:
+        """Change a stage's URL or properties; its directory table stays as it is until the next REFRESH."""
+        with self._lock:
+            self.folder(stage)
+            with self._databases.connection() as duck:
+                duck.execute("BEGIN")
+                _delete(duck, STAGES_TABLE, stage.key)
+                duck.execute("COMMIT")
+            self._insert(stage)
+
+    def drop(self, key: StageKey, *, if_exists: bool = False) -> None:
+        """Drop a stage, with the files of an internal one.
+
+        Raises:
+            SnowflakeError: There is none (002003).
+        """
+        with self._lock:
+            stage = self.find(key) if if_exists else self.get(key)
+            if stage is None:
+                return
+            with self._databases.connection() as duck:
+                _delete(duck, STAGES_TABLE, key)
+                duck.execute(f"DELETE FROM {DIRECTORY_TABLE} WHERE stage = ?", [str(key)])  # noqa: S608
+            del self._stages[key]
+            if not stage.url:
+                paths = (
+                    [path for path, _ in files.find_files(self.folder(stage))] if self.folder(stage).is_dir() else []
+                )
+                files.remove_files(self.folder(stage), paths)
+
+    def drop_all(self, database: str, schema: str | None = None) -> None:
+        """Drop the stages of a database, or of one schema of it."""
+        for stage in self.all():
+            if stage.key.database == database and schema in {None, stage.key.schema}:
+                self.drop(stage.key)
+
+    def files(self, stage: Stage, prefix: str = "") -> dict[str, FileState]:
+        """Return the stage's files whose path starts with the prefix.
+
+        Raises:
+            SnowflakeError: The folder of the stage is not there, or the prefix leaves it.
+        """
+        files.checked_prefix(prefix)
+        folder = self.folder(stage)
+        try:
+            return dict(sorted(files.find_files(folder, prefix)))
+        except (FileNotFoundError, NotADirectoryError):
+            if not stage.url:
+                return {}
+            raise SnowflakeError(
+                f"Failure using stage area. The folder {folder} of stage {stage.key} does not exist. "
+                "Make it, mount it, or give the stage another URL.",
+                errno=91016,
+                sqlstate="22000",
+            ) from None
+
+    def refresh(self, stage: Stage, subpath: str = "") -> Refreshed:
+        """Bring the directory table up to date; only new and changed files are read.
+
+        Raises:
+            SnowflakeError: The stage has no directory table, or its folder is not there.
+        """
+        if not stage.directory_enabled:
+            text = f"Stage {stage.key} has no directory table: set DIRECTORY = (ENABLE = TRUE)."
+            raise SnowflakeError(text, errno=2003, sqlstate="02000")
+        prefix = f"{subpath.strip('/')}/" if subpath.strip("/") else ""
+        started = time.monotonic()
+        with self._lock, self._databases.connection() as duck:
+            found = self.files(stage, prefix)
+            known = _known(duck, stage.key, prefix)
+            changed = [path for path, state in found.items() if path not in known or known[path][0] != state]
+            digests = files.md5_of(self.folder(stage), changed)
+            gone = [path for path in known if path not in found]
+            if changed or gone:
+                _replace(duck, stage.key, [*changed, *gone], {path: found[path] for path in digests}, digests)
+        log.info(
+            "refreshed %s: %d files, %d read, %d gone, %.2f s",
+            stage.key,
+            len(found),
+            len(changed),
+            len(gone),
+            time.monotonic() - started,
+        )
+        return Refreshed(
+            registered=[path for path in changed if path not in known],
+            updated=[path for path in changed if path in known],
+            removed=gone,
+        )
+
+    def digests(self, stage: Stage, found: dict[str, FileState]) -> dict[str, str]:
+        """Return the MD5 of these files of a stage, from the directory table where the file has not changed since."""
+        with self._databases.connection() as duck:
+            known = _known(duck, stage.key, "")
+        digests = {path: known[path][1] for path, state in found.items() if path in known and known[path][0] == state}
+        return digests | files.md5_of(self.folder(stage), [path for path in found if path not in digests])
+
+    def _insert(self, stage: Stage) -> None:
+        kind = "EXTERNAL" if stage.url else "INTERNAL"
+        key = stage.key
+        with self._databases.connection() as duck:
+            duck.execute(
+                _INSERT_STAGE,
+                [
+                    key.name,
+                    key.database,
+                    key.schema,
+                    stage.url,
+                    stage.comment,
+                    kind,
+                    stage.storage_integration,
+                    "Y" if stage.directory_enabled else "N",
+                ],
+            )
+        self._stages[key] = stage
+
+
+def http_date(modified_ns: int) -> str:
+    """Return a time as LIST shows it: `Fri, 13 Nov 2026 10:00:00 GMT`."""
+    at = datetime.datetime.fromtimestamp(modified_ns // 1_000_000_000, datetime.UTC)
+    return at.strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def _known(duck: duckdb.DuckDBPyConnection, key: StageKey, prefix: str) -> dict[str, tuple[FileState, str]]:
+    """Return the state and the MD5 of each file that the directory table has."""
+    rows = duck.execute(
+        f"SELECT relative_path, size, modified_ns, md5 FROM {DIRECTORY_TABLE} "  # noqa: S608
+        "WHERE stage = ? AND starts_with(relative_path, ?)",
+        [str(key), prefix],
+    ).fetchall()
+    return {path: (FileState(size, modified_ns), md5) for path, size, modified_ns, md5 in rows}
+
+
+def _replace(
+    duck: duckdb.DuckDBPyConnection,
+    key: StageKey,
+    old: list[str],
+    new: dict[str, FileState],
+    digests: dict[str, str],
+) -> None:
+    """Replace rows of the directory table, all of them in two statements of one transaction."""
+    duck.register("old_files", pa.table({"relative_path": pa.array(old, pa.string())}))
+    duck.register(
+        "new_files",
+        pa.table(
+            {
+                "relative_path": pa.array(list(new), pa.string()),
+                "size": pa.array([state.size for state in new.values()], pa.int64()),
+                "modified_ns": pa.array([state.modified_ns for state in new.values()], pa.int64()),
+                "md5": pa.array([digests[path] for path in new], pa.string()),
+            }
+        ),
+    )
+    duck.execute("BEGIN")
+    duck.execute(
+        f"DELETE FROM {DIRECTORY_TABLE} WHERE stage = ? AND relative_path IN (SELECT relative_path FROM old_files)",  # noqa: S608
+        [str(key)],
+    )
+    duck.execute(
+        f"INSERT INTO {DIRECTORY_TABLE} SELECT ?, relative_path, size, modified_ns, md5 FROM new_files",  # noqa: S608
+        [str(key)],
+    )
+    duck.execute("COMMIT")
+
+
+def _delete(duck: duckdb.DuckDBPyConnection, table: str, key: StageKey) -> None:
+    duck.execute(f"DELETE FROM {table} WHERE database_name = ? AND schema_name = ? AND name = ?", list(key))  # noqa: S608
+
+
+def _folder_name(name: str) -> str:
+    """Return a folder name for an identifier, which may hold anything: one level, and never `.` or `..`."""
+    return quote(name, safe="").replace(".", "%2E")

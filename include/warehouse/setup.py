@@ -1,0 +1,67 @@
+"""The tables, views and stages of a pipeline. Running it again changes nothing but what the pipeline file changed."""
+
+import logging
+import time
+
+from include.config import PipelineConfig, StageConfig
+from include.warehouse.identifiers import MODELS_STAGE, WORK_STAGE, quote_identifier, quote_url
+from include.warehouse.session import Warehouse
+
+log = logging.getLogger(__name__)
+
+_TABLES_AND_VIEWS = (
+    "runs",
+    "images",
+    "labels",
+    "quarantine",
+    "snapshots",
+    "snapshot_images",
+    "pixels",
+    "model_versions",
+    "model_events",
+    "pipeline_lock",
+    "predictions",
+    "champion",
+    "recalled_versions",
+    "serving_versions",
+)
+
+
+def run_setup(warehouse: Warehouse, config: PipelineConfig) -> None:
+    """Make what the pipeline needs in the warehouse: database, schema, stages, tables, views.
+
+    Args:
+        warehouse: A session for this pipeline; its schema need not be there yet.
+        config: The pipeline.
+
+    Raises:
+        WarehouseError: The warehouse refused a statement.
+    """
+    started = time.monotonic()
+    for statement in ("create_database", "create_schema", "use_schema"):
+        warehouse.run(f"setup/{statement}")
+    for stage in (config.stages.training, config.stages.incoming):
+        _set_up_image_stage(warehouse, stage)
+    for name in (MODELS_STAGE, WORK_STAGE):
+        warehouse.run("setup/create_internal_stage", identifiers={"stage": quote_identifier(name)})
+    for name in _TABLES_AND_VIEWS:
+        warehouse.run(f"setup/create_{name}")
+    warehouse.run("setup/fill_pipeline_lock")
+    warehouse.run("setup/create_current_predictions", incoming_stage=config.stages.incoming.name)
+    log.info(
+        "set up %s in %s.%s in %.1f s",
+        config.name,
+        config.warehouse.database,
+        config.schema_name,
+        time.monotonic() - started,
+    )
+
+
+def _set_up_image_stage(warehouse: Warehouse, stage: StageConfig) -> None:
+    identifiers = {"stage": quote_identifier(stage.name)}
+    if stage.url is None:
+        warehouse.run("setup/create_internal_stage", identifiers=identifiers)
+        return
+    identifiers["url"] = quote_url(stage.url)
+    warehouse.run("setup/create_external_stage", identifiers=identifiers)
+    warehouse.run("setup/set_stage_url", identifiers=identifiers)

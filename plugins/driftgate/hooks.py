@@ -1,0 +1,74 @@
+"""The way to the warehouse: Airflow's Snowflake hook, on a pipeline's schema, with sessions that run our statements."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
+
+from include.config import PipelineConfig
+from include.warehouse.identifiers import pipeline_identifiers
+from include.warehouse.session import LOCK_PATIENCE_S, Warehouse
+
+LOGIN_TIMEOUT_S = 30
+NETWORK_TIMEOUT_S = 120
+"""After this the connector stops to repeat a request by itself; without it, it never does."""
+
+
+class WarehouseHook(SnowflakeHook):
+    """Airflow's Snowflake hook with what Driftgate's statements rely on.
+
+    Sessions are in UTC (an account's default is Los Angeles), wait a bounded time for locks and for the network, and
+    may speak plain HTTP when the connection's extra says `"protocol": "http"`, as the embedded warehouse does.
+
+    Args:
+        config: The pipeline in whose schema the sessions are.
+    """
+
+    def __init__(self, *, config: PipelineConfig) -> None:
+        super().__init__(
+            snowflake_conn_id=config.warehouse.conn_id,
+            database=config.warehouse.database,
+            schema=config.schema_name,
+        )
+        self._config = config
+
+    @classmethod
+    def for_pipeline(cls, config: PipelineConfig) -> Self:
+        """Return the hook whose sessions are in the pipeline's schema."""
+        return cls(config=config)
+
+    def _get_conn_params(self) -> dict[str, Any]:
+        parameters: dict[str, Any] = super()._get_conn_params()
+        extra = self.get_connection(self.get_conn_id()).extra_dejson
+        if "protocol" in extra:
+            parameters["protocol"] = extra["protocol"]
+        parameters["login_timeout"] = LOGIN_TIMEOUT_S
+        parameters["network_timeout"] = NETWORK_TIMEOUT_S
+        parameters["session_parameters"] = {
+            **(parameters.get("session_parameters") or {}),
+            "TIMEZONE": "UTC",
+            "LOCK_TIMEOUT": int(LOCK_PATIENCE_S),
+        }
+        return parameters
+
+    @contextmanager
+    def session(self) -> Iterator[Warehouse]:
+        """Open a session for the pipeline's statements, and close it at the end.
+
+        Raises:
+            WarehouseUnavailableError: The warehouse cannot be reached.
+            WarehouseError: It refuses the login.
+        """
+        from snowflake.connector import errors
+
+        from include.warehouse.session import translated
+
+        try:
+            connection = self.get_conn()
+        except (errors.Error, OSError) as error:
+            raise translated(f"connection {self.get_conn_id()!r}", error) from error
+        try:
+            yield Warehouse(connection, pipeline_identifiers(self._config))
+        finally:
+            connection.close()

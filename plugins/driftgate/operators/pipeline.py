@@ -1,0 +1,103 @@
+"""What all operators of a pipeline have in common: a session on its schema, its run, its files, and how they fail."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.catalog.runs import Run, run_id_of
+from include.config import PipelineConfig
+from include.errors import DriftgateError
+from include.store.files import FileStore
+from include.warehouse.loading import TaskTry
+from include.warehouse.session import Warehouse
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineTask:
+    """One execution of a task, as an operator's work sees it."""
+
+    context: Context
+    warehouse: Warehouse
+    file_config: PipelineConfig
+    """The pipeline file as it is now: where the warehouse is, and what a run is opened with."""
+
+    @property
+    def dag_id(self) -> str:
+        """The DAG."""
+        return str(self.context["dag"].dag_id)
+
+    @property
+    def run_id(self) -> str:
+        """The run's id in the warehouse."""
+        return run_id_of(self.dag_id, str(self.context["run_id"]))
+
+    @cached_property
+    def run(self) -> Run:
+        """The run as it was opened: its config counts, whatever the pipeline file says by now."""
+        from include.catalog.runs import read_run
+
+        return read_run(self.warehouse, run_id=self.run_id)
+
+    @property
+    def config(self) -> PipelineConfig:
+        """The config that the run was opened with."""
+        return self.run.config
+
+    @property
+    def store(self) -> FileStore:
+        """The pipeline's files."""
+        return FileStore(self.file_config.store_url)
+
+    @property
+    def work_path(self) -> str:
+        """A path that only this try of this task uses."""
+        ti = self.context["ti"]
+        map_index = -1 if ti.map_index is None else int(ti.map_index)
+        return TaskTry(
+            self.dag_id, str(self.context["run_id"]), str(ti.task_id), map_index, int(ti.try_number)
+        ).work_path
+
+
+class PipelineOperator(BaseOperator):
+    """A task of one pipeline. A subclass says in `work` which function of the domain it calls.
+
+    What our own exceptions call permanent fails the task at once; anything else is tried again as the DAG says.
+
+    Args:
+        config: The pipeline file.
+        **kwargs: As for any operator.
+    """
+
+    template_fields: Sequence[str] = ()
+
+    def __init__(self, *, config: PipelineConfig, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+
+    def execute(self, context: Context) -> Any:
+        """Open a session, do the work, and return what it returns."""
+        from driftgate.hooks import WarehouseHook
+
+        try:
+            with WarehouseHook.for_pipeline(self.config).session() as warehouse:
+                return self.work(PipelineTask(context=context, warehouse=warehouse, file_config=self.config))
+        except DriftgateError as error:
+            if error.is_transient:
+                raise
+            raise AirflowFailException(str(error)) from error
+
+    @abstractmethod
+    def work(self, task: PipelineTask) -> Any:
+        """Do the task's work.
+
+        Args:
+            task: This execution.
+
+        Returns:
+            A small JSON-able result.
+        """

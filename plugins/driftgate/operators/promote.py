@@ -1,0 +1,31 @@
+"""The task that lets a challenger into production, or does not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from driftgate.operators.pipeline import PipelineOperator, PipelineTask
+
+
+class PromoteOperator(PipelineOperator):
+    """Hold a challenger against the gate; make it champion if it passes and the champion is still the same.
+
+    Args:
+        challenger: What `evaluate` returned.
+        **kwargs: As for any pipeline operator.
+    """
+
+    template_fields: Sequence[str] = ("challenger",)
+
+    def __init__(self, *, challenger: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.challenger = challenger
+
+    def work(self, task: PipelineTask) -> dict[str, Any]:
+        """Return whether it is champion now, and why."""
+        from include.registry.promotion import pass_gate_and_promote
+        from include.registry.registration import Challenger
+
+        decision = pass_gate_and_promote(
+            task.warehouse, Challenger.from_json(self.challenger), gate=task.config.gate, run_id=task.run_id
+        )
+        return decision.to_json()

@@ -1,0 +1,107 @@
+"""What tests share: one embedded warehouse for the run, and a set-up pipeline of its own for each test."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from include.warehouse.embedded.server import running_server
+from PIL import Image
+
+from include.config import PipelineConfig
+from include.store.files import FileStore
+from include.warehouse.session import Warehouse
+from include.warehouse.setup import run_setup
+
+USER = "driftgate"
+PASSWORD = "a password of the tests"
+
+
+@pytest.fixture(scope="session")
+def embedded_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The embedded warehouse, as the JSON of an Airflow connection to it."""
+    with running_server(tmp_path_factory.mktemp("warehouse"), user=USER, password=PASSWORD) as server:
+        extra = {"account": "embedded", "host": server.host, "port": server.port, "protocol": "http"}
+        yield json.dumps({"conn_type": "snowflake", "login": USER, "password": PASSWORD, "extra": extra})
+
+
+@pytest.fixture
+def connected(embedded_warehouse: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's connection `warehouse` leads to the embedded warehouse."""
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", embedded_warehouse)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> PipelineConfig:
+    """A pipeline of its own: schema, stages, store."""
+    for stage in ("train", "new"):
+        (tmp_path / stage).mkdir(exist_ok=True)
+    return PipelineConfig.model_validate(
+        {
+            "name": f"test_{uuid.uuid4().hex[:8]}",
+            "warehouse": {"database": "TESTS"},
+            "stages": {
+                "training": {"name": "TRAINING_IMAGES", "url": f"file://{tmp_path}/train/"},
+                "incoming": {"name": "INCOMING_IMAGES", "url": f"file://{tmp_path}/new/"},
+            },
+            "preprocessing": {"size": 16},
+            "training": {"n_epochs": 2, "batch_size": 16},
+            "gate": {"min_accuracy": 0.5},
+            "store": {"url": str(tmp_path / "store")},
+        }
+    )
+
+
+@pytest.fixture
+def open_session(connected: None, config: PipelineConfig) -> Iterator[Callable[[], Warehouse]]:
+    """A function that opens one more session on the pipeline's schema."""
+    from contextlib import ExitStack
+
+    from driftgate.hooks import WarehouseHook
+
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(WarehouseHook.for_pipeline(config).session())
+
+
+@pytest.fixture
+def warehouse(open_session: Callable[[], Warehouse], config: PipelineConfig) -> Warehouse:
+    """A session on the schema of a pipeline that is set up."""
+    session = open_session()
+    run_setup(session, config)
+    return session
+
+
+@pytest.fixture
+def query(warehouse: Warehouse) -> Callable[..., list[tuple[Any, ...]]]:
+    """A function that runs any SQL in the pipeline's schema and returns its rows, as a user's worksheet would."""
+
+    def run(sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        cursor = warehouse._connection.cursor()
+        rows: list[tuple[Any, ...]] = cursor.execute(sql, values).fetchall()
+        return rows
+
+    return run
+
+
+@pytest.fixture
+def store(config: PipelineConfig) -> FileStore:
+    """The pipeline's files."""
+    return FileStore(config.store_url)
+
+
+@pytest.fixture
+def put_image(tmp_path: Path) -> Callable[..., Path]:
+    """A function that puts a small picture into a stage's folder; equal colours make equal files."""
+
+    def put(path: str, *, colour: tuple[int, int, int], stage: str = "train", size: int = 20) -> Path:
+        buffer = BytesIO()
+        Image.new("RGB", (size, size), colour).save(buffer, "PNG")
+        target = tmp_path / stage / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(buffer.getvalue())
+        return target
+
+    return put

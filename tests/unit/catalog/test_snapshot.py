@@ -1,0 +1,142 @@
+"""A frozen data set."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.catalog.snapshot import ContentDigest, Snapshot, freeze_snapshot
+from include.catalog.split import Split
+from include.catalog.sync import sync_stage
+from include.config import PipelineConfig
+from include.errors import FetchError, SnapshotError
+from include.images.preprocess import read_digests
+from include.warehouse.session import Warehouse
+
+Query = Callable[..., list[tuple[Any, ...]]]
+PutImage = Callable[..., Path]
+Freeze = Callable[..., Snapshot]
+
+
+@pytest.fixture
+def freeze(warehouse: Warehouse, config: PipelineConfig) -> Freeze:
+    def run(read: Callable[[Sequence[str]], Sequence[ContentDigest]] = read_digests) -> Snapshot:
+        for stage, labels in ((config.stages.training, config.labels), (config.stages.incoming, None)):
+            sync_stage(warehouse, stage, labels=labels, accept_removals=False)
+        return freeze_snapshot(warehouse, config, run_id="run", work_path="work", read_digests=read)
+
+    return run
+
+
+@pytest.fixture
+def two_classes(put_image: PutImage) -> None:
+    for i in range(12):
+        put_image(f"{'red' if i % 2 else 'blue'}/{i}.png", colour=(i, 0, 0))
+
+
+def test_the_same_images_and_labels_give_the_same_snapshot_and_no_new_row(
+    two_classes: None, freeze: Freeze, query: Query
+) -> None:
+    first = freeze()
+    rows = query("SELECT * FROM SNAPSHOT_IMAGES ORDER BY RELATIVE_PATH")
+
+    second = freeze(read=never)
+
+    assert second == first
+    assert query("SELECT * FROM SNAPSHOT_IMAGES ORDER BY RELATIVE_PATH") == rows
+    assert query("SELECT SNAPSHOT_ID, N_IMAGES, N_CLASSES FROM SNAPSHOTS") == [(first.snapshot_id, 12, 2)]
+
+
+def never(urls: Sequence[str]) -> Sequence[ContentDigest]:
+    raise AssertionError(f"{len(urls)} images are read again")
+
+
+def test_another_label_or_image_gives_another_snapshot(
+    two_classes: None, freeze: Freeze, put_image: PutImage, query: Query
+) -> None:
+    first = freeze()
+    query(
+        "INSERT INTO LABELS SELECT STAGE, RELATIVE_PATH, ETAG, 'blue', 'person', SYSDATE() FROM IMAGES "
+        "WHERE RELATIVE_PATH = 'red/1.png'"
+    )
+    relabelled = freeze()
+    put_image("red/99.png", colour=(99, 0, 0))
+    grown = freeze()
+
+    assert len({first.snapshot_id, relabelled.snapshot_id, grown.snapshot_id}) == 3
+    assert relabelled.n_by_class == {"blue": 7, "red": 5}
+    label = query(
+        "SELECT LABEL, LABEL_SOURCE FROM SNAPSHOT_IMAGES WHERE RELATIVE_PATH = 'red/1.png' AND SNAPSHOT_ID = %(id)s",
+        id=relabelled.snapshot_id,
+    )
+    assert label == [("blue", "person")]
+
+
+def test_an_incoming_image_takes_part_once_a_person_labelled_it(
+    two_classes: None, freeze: Freeze, put_image: PutImage, query: Query
+) -> None:
+    put_image("unknown/a.png", colour=(0, 9, 0), stage="new")
+    put_image("unknown/b.png", colour=(0, 99, 0), stage="new")
+    assert sum(freeze().n_by_class.values()) == 12
+    query(
+        "INSERT INTO LABELS SELECT STAGE, RELATIVE_PATH, ETAG, 'red', 'person', SYSDATE() FROM IMAGES "
+        "WHERE RELATIVE_PATH = 'unknown/a.png'"
+    )
+
+    assert freeze().n_by_class == {"blue": 6, "red": 7}
+
+
+def test_copies_are_on_one_side_even_when_they_come_later_elsewhere_or_relabelled(
+    two_classes: None, freeze: Freeze, put_image: PutImage, query: Query
+) -> None:
+    freeze()
+    for i in range(12):
+        put_image(f"red/copy of {i}.png", colour=(i, 0, 0))
+
+    freeze()
+
+    sides = query("SELECT COUNT(DISTINCT SPLIT) FROM SNAPSHOT_IMAGES GROUP BY CONTENT_SHA256")
+    assert set(sides) == {(1,)}
+    assert query("SELECT COUNT(*) FROM IMAGES WHERE SPLIT IS NULL") == [(0,)]
+
+
+def test_each_side_has_images_of_each_class(two_classes: None, freeze: Freeze) -> None:
+    assert set(freeze().n_by_split) == set(Split)
+
+
+def test_an_empty_stage_is_refused(freeze: Freeze) -> None:
+    with pytest.raises(SnapshotError, match="TRAINING_IMAGES .* has no labelled image: put images there"):
+        freeze()
+
+
+def test_a_class_with_fewer_than_three_images_is_named(
+    two_classes: None, freeze: Freeze, put_image: PutImage
+) -> None:
+    put_image("green/1.png", colour=(0, 1, 0))
+    put_image("green/2.png", colour=(0, 2, 0))
+    put_image("green/copy of 2.png", colour=(0, 2, 0))
+
+    with pytest.raises(SnapshotError, match="at least 3 different images: 'green' has 2"):
+        freeze()
+
+
+def test_one_class_is_no_data_set(freeze: Freeze, put_image: PutImage) -> None:
+    for i in range(5):
+        put_image(f"red/{i}.png", colour=(i, 0, 0))
+
+    with pytest.raises(SnapshotError, match="only one class, 'red'"):
+        freeze()
+
+
+def test_a_file_that_cannot_be_fetched_stops_the_snapshot_and_is_named(
+    two_classes: None, freeze: Freeze, query: Query, tmp_path: Path
+) -> None:
+    def vanish(urls: Sequence[str]) -> Sequence[ContentDigest]:
+        (tmp_path / "train" / "red" / "1.png").unlink()
+        return read_digests(urls)
+
+    with pytest.raises(FetchError, match=r"red/1.png of stage TRAINING_IMAGES could not be read"):
+        freeze(read=vanish)
+
+    assert query("SELECT COUNT(*) FROM SNAPSHOTS") == [(0,)]

@@ -1,0 +1,125 @@
+"""A pipeline file: what it may hold, and what is said of a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from include.config import BrokenPipeline, PipelineConfig, find_pipelines, load_pipeline, load_pipeline_named
+from include.errors import ConfigError
+
+SMALLEST = """
+name: shirts
+stages:
+  training: {name: shirts_train}
+  incoming: {name: shirts_new}
+"""
+
+
+def write(folder: Path, text: str, name: str = "shirts.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_needs_no_more_than_a_name_and_two_stages(tmp_path: Path) -> None:
+    config = load_pipeline(write(tmp_path, SMALLEST))
+
+    assert config.schema_name == "SHIRTS"
+    assert config.stages.training.name == "SHIRTS_TRAIN"
+    assert config.training.n_epochs == 25
+    assert config.schedule == "@hourly"
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        ("model: {architecture: resnet51}", ["model.architecture", "'resnet50'", "got 'resnet51'"]),
+        ("training: {n_epochs: 0}", ["training.n_epochs", "greater than or equal to 1", "got 0"]),
+        ("training: {downsample_to: 1.5}", ["training.downsample_to", "less than or equal to 1", "got 1.5"]),
+        ("preprocessing: {sise: 96}", ["preprocessing.sise", "there is no such field"]),
+        ("preprocessing: {size: 224}", ["small_cnn is for images up to 96 px", "224"]),
+        ("labels: {from_path: '^([^/]+)/'}", ["labels", "needs a group (?P<label>"]),
+        ("labels: {from_path: '(?P<label>['}", ["labels.from_path", "not a regular expression"]),
+        ("labels: {from_path: '(?:a|b)/(?P<label>.)'}", ["labels.from_path", "Snowflake"]),
+        ("stages: {training: {name: a}, incoming: {name: A}}", ["stages", "must be two stages"]),
+        ("stages: {training: {name: 'a; DROP'}, incoming: {name: b}}", ["stages.training.name", "got 'a; DROP'"]),
+        ("stages: {training: {name: a, url: \"file:///x' y\"}, incoming: {name: b}}", ["stages.training.url"]),
+        ("name: Shirts", ["name", "got 'Shirts'"]),
+        ("name: [", ["is not YAML"]),
+        ("- a list", ["is not YAML"]),
+    ],
+)
+def test_a_wrong_file_names_file_field_value_and_what_is_allowed(
+    tmp_path: Path, lines: str, names: list[str]
+) -> None:
+    field = lines.split(":")[0]
+    kept = "\n".join(line for line in SMALLEST.splitlines() if not line.startswith(field))
+    if field == "stages":
+        kept = "name: shirts"
+    path = write(tmp_path, f"{kept}\n{lines}\n")
+
+    with pytest.raises(ConfigError) as refused:
+        load_pipeline(path)
+
+    for expected in [str(path), *names]:
+        assert expected in str(refused.value)
+
+
+def test_a_missing_field_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="stages: is required"):
+        load_pipeline(write(tmp_path, "name: shirts"))
+
+
+def test_a_wrong_file_does_not_keep_the_others_from_loading(tmp_path: Path) -> None:
+    write(tmp_path, "name: broken\n", "a.yaml")
+    write(tmp_path, SMALLEST, "b.yaml")
+    write(tmp_path, SMALLEST, "c.yaml")
+
+    broken, shirts, twin = find_pipelines(tmp_path)
+
+    assert isinstance(broken, BrokenPipeline)
+    assert "stages: is required" in broken.reason
+    assert isinstance(shirts, PipelineConfig)
+    assert isinstance(twin, BrokenPipeline)
+    assert f"is taken by {tmp_path / 'b.yaml'}" in twin.reason
+
+
+def test_an_unknown_pipeline_is_told_with_those_that_there_are(tmp_path: Path) -> None:
+    write(tmp_path, SMALLEST)
+
+    with pytest.raises(ConfigError, match=r"no pipeline 'hats' .* there are: shirts"):
+        load_pipeline_named("hats", tmp_path)
+
+
+def test_a_run_overrides_training_and_nothing_else(tmp_path: Path) -> None:
+    config = load_pipeline(write(tmp_path, SMALLEST))
+
+    overridden = config.with_training({"n_epochs": 3, "base_lr": None})
+
+    assert overridden.training.n_epochs == 3
+    assert overridden.training.base_lr == config.training.base_lr
+    assert overridden.digest != config.digest
+
+
+@pytest.mark.parametrize("overrides", [{"n_epochs": -1}, {"n_epochs": "many"}, {"optimizer": "sgd"}])
+def test_a_run_parameter_out_of_range_is_refused(tmp_path: Path, overrides: dict[str, object]) -> None:
+    config = load_pipeline(write(tmp_path, SMALLEST))
+
+    with pytest.raises(ConfigError, match=f"run parameters of shirts: training.{next(iter(overrides))}"):
+        config.with_training(overrides)
+
+
+def test_the_stored_form_gives_the_same_config_and_digest(tmp_path: Path) -> None:
+    config = load_pipeline(write(tmp_path, SMALLEST))
+
+    rebuilt = PipelineConfig.from_json(config.to_json())
+
+    assert rebuilt == config
+    assert rebuilt.digest == config.digest
+
+
+def test_the_pipelines_that_ship_are_right() -> None:
+    shipped = list(find_pipelines(Path(__file__).parents[2] / "pipelines"))
+
+    assert [pipeline.name for pipeline in shipped if isinstance(pipeline, PipelineConfig)] == ["clothing", "digits"]
+    assert not [pipeline for pipeline in shipped if isinstance(pipeline, BrokenPipeline)]
