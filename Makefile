@@ -17,7 +17,7 @@ $(INSTALLED): requirements.txt
 	@command -v $(PYTHON) >/dev/null || { echo "Driftgate needs Python 3.11: install it, or say where it is: make PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.txt
 	@touch $@
 
 demo: $(INSTALLED)  ## Train, classify and show the answers on scikit-learn's digits, on this machine

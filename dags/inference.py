@@ -11,7 +11,7 @@ Without a champion, or with nothing new, the run succeeds after `plan` and says 
 
 from airflow.sdk import DAG, Param
 
-from driftgate.dag_settings import DEFAULT_ARGS, START_DATE, valid_pipelines
+from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.commit_predictions import CommitPredictionsOperator
 from driftgate.operators.plan import PlanOperator
 from driftgate.operators.predict import PredictOperator
@@ -27,8 +27,8 @@ def inference_dag(config: PipelineConfig) -> DAG:
         dag_id=f"{config.name}_inference",
         description=f"Classifies the new images of {config.name}",
         doc_md=__doc__,
+        # No start_date: with one, Airflow runs the interval that has just passed as soon as the DAG is unpaused.
         schedule=config.schedule,
-        start_date=START_DATE,
         catchup=False,
         max_active_runs=1,
         default_args=DEFAULT_ARGS,
@@ -51,7 +51,7 @@ def inference_dag(config: PipelineConfig) -> DAG:
         commit = CommitPredictionsOperator(
             task_id="commit_predictions",
             config=config,
-            predict_task_id="predict",
+            answers=predict.output,
             trigger_rule="all_done_min_one_success",
         )
         report_failures = ReportFailuresOperator(

@@ -1,4 +1,7 @@
-"""Tell of pipeline files that are wrong, as an import error of this file; the other pipelines load all the same."""
+"""Tell of pipeline files that are wrong, as an import error of this file; the other pipelines load all the same.
+
+Airflow reads it because it speaks of Airflow and of DAGs, though it makes none.
+"""
 
 from include.config import BrokenPipeline, find_pipelines
 from include.errors import ConfigError

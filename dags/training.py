@@ -12,7 +12,7 @@ version is registered once and promoted once in a run.
 
 from airflow.sdk import DAG, Param
 
-from driftgate.dag_settings import DEFAULT_ARGS, START_DATE, valid_pipelines
+from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.announce import AnnounceOperator
 from driftgate.operators.evaluate import EvaluateOperator
 from driftgate.operators.freeze_snapshot import FreezeSnapshotOperator
@@ -60,7 +60,6 @@ def training_dag(config: PipelineConfig) -> DAG:
         description=f"Trains the {config.name} classifier",
         doc_md=__doc__,
         schedule=None,
-        start_date=START_DATE,
         catchup=False,
         max_active_runs=2,
         default_args=DEFAULT_ARGS,

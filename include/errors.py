@@ -100,3 +100,7 @@ class MissingSegmentError(StoreError):
 
     def __str__(self) -> str:
         return f"segment {self.args[0]} is {self.args[1]}: preprocess its images again"
+
+
+class RunFailedError(CommandError):
+    """A run that the command followed has failed."""

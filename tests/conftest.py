@@ -1,6 +1,9 @@
 """What tests share: one embedded warehouse for the run, and a set-up pipeline of its own for each test."""
 
 import json
+import os
+import socket
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -8,13 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from include.warehouse.embedded.server import running_server
 from PIL import Image
 
 from include.config import PipelineConfig
 from include.store.files import FileStore
+from include.warehouse.embedded.server import running_server
 from include.warehouse.session import Warehouse
 from include.warehouse.setup import run_setup
+
+# Airflow reads its settings when it is first imported, whichever test that happens in.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="driftgate-airflow-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags")
+os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(Path(__file__).parents[1] / "plugins")
 
 USER = "driftgate"
 PASSWORD = "a password of the tests"
@@ -23,9 +32,19 @@ PASSWORD = "a password of the tests"
 @pytest.fixture(scope="session")
 def embedded_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The embedded warehouse, as the JSON of an Airflow connection to it."""
-    with running_server(tmp_path_factory.mktemp("warehouse"), user=USER, password=PASSWORD) as server:
+    root = tmp_path_factory.mktemp("warehouse")
+    with running_server(root, user=USER, password=PASSWORD, idle_transaction_s=2.0) as server:
         extra = {"account": "embedded", "host": server.host, "port": server.port, "protocol": "http"}
         yield json.dumps({"conn_type": "snowflake", "login": USER, "password": PASSWORD, "extra": extra})
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port of this machine on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @pytest.fixture

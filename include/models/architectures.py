@@ -86,7 +86,7 @@ def _small_cnn(n_classes: int) -> nn.Sequential:
 
 
 def _torchvision_model(architecture: str, n_classes: int) -> nn.Module:
-    from torchvision.models import get_model  # noqa: PLC0415 - four seconds that small_cnn need not pay
+    from torchvision.models import get_model  # four seconds that small_cnn need not pay
 
     model: nn.Module = get_model(architecture, weights=None, num_classes=n_classes)
     return model
@@ -98,13 +98,13 @@ def _downloaded_weights(architecture: str) -> Mapping[str, Tensor]:
     This is what `get_model(name, weights="DEFAULT")` does, which would however unpickle the file without
     `weights_only`.
     """
-    from torchvision.models import get_model_weights  # noqa: PLC0415
+    from torchvision.models import get_model_weights
 
     try:
         tensors: Mapping[str, Tensor] = get_model_weights(architecture).DEFAULT.get_state_dict(
             progress=False, check_hash=True, weights_only=True
         )
-    except Exception as error:  # noqa: BLE001 - the network, the disk, a wrong hash, a torn file: torch.hub names no type
+    except Exception as error:  # the network, the disk, a wrong hash, a torn file: torch.hub promises no types
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise ModelError(
             f"DEFAULT weights of {architecture}: cannot be downloaded to or read from {folder} "
@@ -145,7 +145,9 @@ def _load(model: nn.Module, tensors: Mapping[str, Tensor], *, origin: str, keep_
         or tensors[name].shape != tensor.shape
         or (keep_last_layer and name.startswith(last_layer))
     }
-    wrong = [_difference(name, wanted, tensors) for name in wanted if name in not_loaded and not name.startswith(last_layer)]
+    wrong = [
+        _difference(name, wanted, tensors) for name in wanted if name in not_loaded and not name.startswith(last_layer)
+    ]
     wrong += [f"{name} is not part of the model" for name in tensors if name not in wanted]
     if wrong:
         more = f" and {len(wrong) - _SHOWN_TENSORS} more" if len(wrong) > _SHOWN_TENSORS else ""
@@ -171,4 +173,5 @@ def _difference(name: str, wanted: Mapping[str, Tensor], tensors: Mapping[str, T
 
 def _last_layer(model: nn.Module) -> str:
     """Return the prefix of the names of the last layer's tensors, as in `fc.`."""
-    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1] + "."
+    linear_layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    return f"{linear_layers[-1]}."

@@ -1,17 +1,13 @@
 """Batches of images, gathered in the background while the model computes."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from include.store.pixels import ImageSource
+from include.store.pixels import ImageSource
 
 _N_AHEAD = 2
 

@@ -65,7 +65,7 @@ class Compute:
         return model
 
     def inputs(self, batch: NDArray[np.uint8], normalisation: Normalisation = IMAGENET) -> Tensor:
-        """Return a batch of pixels [b, s, s, 3] as the model's input [b, 3, s, s], on this device and in this layout."""
+        """Return pixels [b, s, s, 3] as the model's input [b, 3, s, s], on this device and in this layout."""
         # torch warns about arrays that it could write to and must not, such as a view of a mapped file
         pixels = torch.from_numpy(np.require(batch, requirements=["C", "W"])).to(self.device)
         inputs = normalise(pixels, normalisation)
@@ -160,7 +160,7 @@ def _images_per_second(
 ) -> float:
     """Time steps of a candidate; one that is hopeless against another on the first images is not timed further.
 
-    The mean over all steps is taken, not the best: a thread that sometimes waits for a busy core shall count as it will.
+    The mean over all steps is taken, not the best: a thread that sometimes waits for a busy core counts as it will.
     """
     rate = _rate_of_steps(probe, example[:_FIRST_IMAGES], compute, seconds=0.0)
     if against is not None:

@@ -50,9 +50,7 @@ def seed_of(snapshot_id: str) -> int:
     return int(snapshot_id[:15], 16)
 
 
-def fit_snapshot(
-    warehouse: Warehouse, store: FileStore, config: PipelineConfig, *, snapshot_id: str
-) -> FittedModel:
+def fit_snapshot(warehouse: Warehouse, store: FileStore, config: PipelineConfig, *, snapshot_id: str) -> FittedModel:
     """Train on a snapshot as the run's config says.
 
     Args:

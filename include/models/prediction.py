@@ -1,10 +1,8 @@
 """What a model says about images."""
 
-from __future__ import annotations
-
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,13 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from include.errors import ModelError
+from include.models.artefact import LoadedModel
 from include.models.batches import gathered
 from include.models.calibration import softmax
 from include.models.compute import IMAGENET, Compute, Normalisation, choose_compute
-
-if TYPE_CHECKING:
-    from include.models.artefact import LoadedModel
-    from include.store.pixels import ImageSource
+from include.store.pixels import ImageSource
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +79,8 @@ def predict_logits(
 ) -> NDArray[np.float32]:
     """Return the logits [n, n_classes] of n images, [0, 0] for none.
 
-    A few batches of pixels are in memory at a time. The model is left in evaluation mode, on the device it computed on.
+    A few batches of pixels are in memory at a time. The model is left in evaluation mode, on the device and in the
+    memory layout that it computed in.
 
     Args:
         model: A classifier.

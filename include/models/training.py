@@ -1,13 +1,11 @@
 """Train a network on labelled pixels."""
 
-from __future__ import annotations
-
 import logging
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,24 +22,16 @@ from include.models.batches import even_batches, gathered
 from include.models.compute import Compute, choose_compute
 from include.models.optimizer import EagerAdamW
 from include.models.prediction import predict_logits
+from include.store.pixels import ImageSource
 
-if TYPE_CHECKING:
-    from include.store.pixels import ImageSource
+if TYPE_CHECKING:  # only its form: a model knows nothing of the warehouse that the data set is read from
+    from include.store.dataset import LabelledImages
 
 log = logging.getLogger(__name__)
 
 WEIGHT_DECAY = 0.05
 LABEL_SMOOTHING = 0.1
 """Szegedy et al. 2016, section 7: keeps a network on few images from memorising them."""
-
-
-class LabelledImages(NamedTuple):
-    """Images and the index of each one's class."""
-
-    images: ImageSource
-    """n images."""
-    labels: NDArray[np.int64]
-    """[n], from 0 to the number of classes - 1."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +56,7 @@ class TrainedModel:
     """A model and how it came about."""
 
     model: nn.Module
-    """On the CPU, in evaluation mode."""
+    """On the CPU, contiguous, in evaluation mode."""
     history: tuple[EpochProgress, ...]
     n_images: int
     """Training images that were really used."""
@@ -89,8 +79,9 @@ class _TrainingState:
 class _TrainingPlan:
     """All that stays the same from epoch to epoch."""
 
-    training: LabelledImages
-    validation: LabelledImages
+    images: ImageSource
+    labels: NDArray[np.int64]
+    validation: "LabelledImages"
     used: NDArray[np.int64]
     settings: TrainingConfig
     horizontal_flip: bool
@@ -101,13 +92,13 @@ def train(
     *,
     images: ImageSource,
     labels: NDArray[np.int64],
-    validation: LabelledImages,
+    validation: "LabelledImages",
     classes: tuple[str, ...],
     architecture: str,
     weights: str,
     settings: TrainingConfig,
     seed: int,
-    horizontal_flip: bool = True,
+    horizontal_flip: bool,
     on_epoch: Callable[[EpochProgress], None] | None = None,
     compute: Compute | None = None,
 ) -> TrainedModel:
@@ -147,7 +138,7 @@ def train(
         example = images.gather(used[: settings.batch_size])
         _check_size(model, example, architecture)
         compute = compute or choose_compute(model, example, training=True)
-        plan = _TrainingPlan(LabelledImages(images, labels), validation, used, settings, horizontal_flip, compute)
+        plan = _TrainingPlan(images, labels, validation, used, settings, horizontal_flip, compute)
         state = _begin(compute.place(model), plan, generator)
         with compute.threads():
             while len(state.history) < settings.n_epochs:
@@ -156,12 +147,13 @@ def train(
                     on_epoch(progress)
     seconds = time.monotonic() - started
     log.info("trained %s on %d images in %.1f s", architecture, len(used), seconds)
-    trained = state.model.to("cpu").eval()
+    # safetensors refuses tensors that are not contiguous, as those in channels_last are
+    trained = state.model.to("cpu").to(memory_format=torch.contiguous_format).eval()
     return TrainedModel(trained, tuple(state.history), n_images=len(used), seconds=seconds, compute=compute)
 
 
 def _check_labels(
-    images: ImageSource, labels: NDArray[np.int64], validation: LabelledImages, classes: tuple[str, ...]
+    images: ImageSource, labels: NDArray[np.int64], validation: "LabelledImages", classes: tuple[str, ...]
 ) -> None:
     for name, n_images, given in (
         ("training", len(images), labels),
@@ -169,7 +161,7 @@ def _check_labels(
     ):
         if n_images != len(given):
             raise ModelError(f"{n_images} {name} images have {len(given)} labels: give each image its label")
-        if len(given) and not (0 <= given.min() and given.max() < len(classes)):
+        if len(given) and (given.min() < 0 or given.max() >= len(classes)):
             raise ModelError(
                 f"{name} labels run from {given.min()} to {given.max()}, there are {len(classes)} classes: "
                 f"give indices of classes"
@@ -249,12 +241,12 @@ def _run_epoch(state: _TrainingState, plan: _TrainingPlan, *, seconds_before: fl
 
 def _fit(state: _TrainingState, plan: _TrainingPlan) -> float:
     """Take one step for each batch; return the mean loss of the epoch."""
-    compute, labels = plan.compute, torch.from_numpy(plan.training.labels)
+    compute, labels = plan.compute, torch.from_numpy(plan.labels)
     order = plan.used[torch.randperm(len(plan.used), generator=state.generator).numpy()]
     batches = even_batches(order, batch_size=plan.settings.batch_size)
     total = torch.zeros((), device=compute.device)
     state.model.train()
-    for indices, pixels in zip(batches, gathered(plan.training.images, batches), strict=True):
+    for indices, pixels in zip(batches, gathered(plan.images, batches), strict=True):
         inputs = augment(compute.inputs(pixels), state.generator, horizontal_flip=plan.horizontal_flip)
         if compute.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
@@ -271,8 +263,7 @@ def _fit(state: _TrainingState, plan: _TrainingPlan) -> float:
 
 
 def _accuracy(model: nn.Module, plan: _TrainingPlan) -> float | None:
-    images, labels = plan.validation
-    if not len(labels):
+    if not len(plan.validation.labels):
         return None
-    logits = predict_logits(model, images, compute=plan.compute)
-    return float((logits.argmax(axis=1) == labels).mean())
+    logits = predict_logits(model, plan.validation.images, compute=plan.compute)
+    return float((logits.argmax(axis=1) == plan.validation.labels).mean())

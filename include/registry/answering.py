@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 from include.errors import ArtefactError
 from include.images.preprocessing import preprocessing_digest
-from include.models.artefact import LoadedModel, load
+from include.models.artefact import LoadedModel
 from include.models.prediction import Predictor
-from include.registry import artefacts
-from include.registry.ledger import read_version
+from include.registry.artefacts import load_version
 from include.store.batches import Batch
 from include.store.files import FileStore
 from include.store.pixels import PixelReader
@@ -68,17 +67,6 @@ def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
         batch.n_images - len(rows),
     )
     return Answers(path, len(rows))
-
-
-def load_version(warehouse: Warehouse, store: FileStore, number: int) -> LoadedModel:
-    """Return a version's model, with files that are what the ledger says.
-
-    Raises:
-        ArtefactError: The version or its files are not there, or the files are not what the ledger says.
-    """
-    version = read_version(warehouse, number)
-    folder = artefacts.fetch(warehouse, store, artifact_path=version.artifact_path, sha256=version.sha256)
-    return load(folder, sha256=version.sha256)
 
 
 def _rows(model: LoadedModel, version: int, located: LocatedImages, store: FileStore) -> list[tuple[object, ...]]:

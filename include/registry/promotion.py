@@ -56,9 +56,7 @@ def judge(challenger: Challenger, gate: GateConfig) -> GateResult:
     return GateResult(passed=True, reason=f"{measured} reaches gate.min_accuracy {gate.min_accuracy:g}")
 
 
-def pass_gate_and_promote(
-    warehouse: Warehouse, challenger: Challenger, *, gate: GateConfig, run_id: str
-) -> Decision:
+def pass_gate_and_promote(warehouse: Warehouse, challenger: Challenger, *, gate: GateConfig, run_id: str) -> Decision:
     """Record what the gate says, and make a challenger that passes champion.
 
     Args:

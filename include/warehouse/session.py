@@ -5,6 +5,7 @@ typed.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,13 +21,17 @@ from include.warehouse.identifiers import with_identifiers
 log = logging.getLogger(__name__)
 
 SQL_FOLDER = Path(__file__).resolve().parent.parent / "sql"
-LOCK_PATIENCE_S = 60.0
-"""How long a transaction waits for the pipeline's lock, in seconds."""
+LOCK_PATIENCE_S = 90.0
+"""How long a transaction waits for the pipeline's lock, in seconds.
+
+Longer than the embedded warehouse lets a dead client hold it.
+"""
 MAX_READ_TRIES = 3
 
 _CONFLICT_ERRNOS = frozenset({625})
 """Snowflake's 000625: the transaction was aborted because of a concurrent one."""
 _NO_SUCH_OBJECT = 2003
+_BOUND_NAME = re.compile(r"%\(([a-z_0-9]+)\)s")
 
 RowT = TypeVar("RowT", bound=NamedTuple)
 ResultT = TypeVar("ResultT")
@@ -144,7 +149,7 @@ class Warehouse:
             work: What to do; it may run more than once. It must not run DDL, which would commit.
 
         Raises:
-            LockNotAcquiredError: Others held the lock for longer than a minute.
+            LockNotAcquiredError: Others held the lock for longer than `LOCK_PATIENCE_S`.
         """
         try_again = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_ConflictError),
@@ -202,12 +207,12 @@ class Warehouse:
         self, name: str, identifiers: Mapping[str, str] | None, values: Mapping[str, Any]
     ) -> Iterator[Cursor]:
         statement = with_identifiers(read_statement(name), {**self._identifiers, **(identifiers or {})})
+        missing = set(_BOUND_NAME.findall(statement)) - values.keys()
+        if missing:
+            raise WarehouseError(f"include/sql/{name}.sql needs a value for {', '.join(sorted(missing))}")
         cursor = self._connection.cursor()
         try:
-            try:
-                cursor.execute(statement, dict(values))
-            except KeyError as error:
-                raise WarehouseError(f"include/sql/{name}.sql needs a value for {error}") from error
+            cursor.execute(statement, dict(values))
             yield cursor
         except (errors.Error, OSError) as error:
             raise translated(f"include/sql/{name}.sql", error) from error

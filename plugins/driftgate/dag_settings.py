@@ -1,12 +1,10 @@
 """What all DAGs have in common."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from include.config import PipelineConfig, find_pipelines
-
-START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": "driftgate",

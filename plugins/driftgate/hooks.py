@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.config import PipelineConfig
+from include.errors import ConfigError
 from include.warehouse.identifiers import pipeline_identifiers
 from include.warehouse.session import LOCK_PATIENCE_S, Warehouse
 
@@ -59,6 +61,7 @@ class WarehouseHook(SnowflakeHook):
         Raises:
             WarehouseUnavailableError: The warehouse cannot be reached.
             WarehouseError: It refuses the login.
+            ConfigError: Airflow has no such connection.
         """
         from snowflake.connector import errors
 
@@ -66,6 +69,11 @@ class WarehouseHook(SnowflakeHook):
 
         try:
             connection = self.get_conn()
+        except AirflowNotFoundException as error:
+            raise ConfigError(
+                f"Airflow has no connection {self.get_conn_id()!r}, which pipeline {self._config.name} names: add it "
+                "in the UI under Admin, Connections, or as AIRFLOW_CONN_" + self.get_conn_id().upper()
+            ) from error
         except (errors.Error, OSError) as error:
             raise translated(f"connection {self.get_conn_id()!r}", error) from error
         try:

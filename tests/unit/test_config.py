@@ -43,16 +43,14 @@ def test_a_file_needs_no_more_than_a_name_and_two_stages(tmp_path: Path) -> None
         ("labels: {from_path: '(?:a|b)/(?P<label>.)'}", ["labels.from_path", "Snowflake"]),
         ("stages: {training: {name: a}, incoming: {name: A}}", ["stages", "must be two stages"]),
         ("stages: {training: {name: 'a; DROP'}, incoming: {name: b}}", ["stages.training.name", "got 'a; DROP'"]),
-        ("stages: {training: {name: a, url: \"file:///x' y\"}, incoming: {name: b}}", ["stages.training.url"]),
+        ('stages: {training: {name: a, url: "file:///x\' y"}, incoming: {name: b}}', ["stages.training.url"]),
         ("name: Shirts", ["name", "got 'Shirts'"]),
         ("name: [", ["is not YAML"]),
         ("- a list", ["is not YAML"]),
     ],
 )
-def test_a_wrong_file_names_file_field_value_and_what_is_allowed(
-    tmp_path: Path, lines: str, names: list[str]
-) -> None:
-    field = lines.split(":")[0]
+def test_a_wrong_file_names_file_field_value_and_what_is_allowed(tmp_path: Path, lines: str, names: list[str]) -> None:
+    field = lines.split(":", maxsplit=1)[0]
     kept = "\n".join(line for line in SMALLEST.splitlines() if not line.startswith(field))
     if field == "stages":
         kept = "name: shirts"

@@ -1,6 +1,5 @@
 """Start and stop a local instance: the embedded warehouse and Airflow's three processes."""
 
-import os
 import socket
 import sys
 import time
@@ -30,6 +29,7 @@ START_PATIENCE_S = 180.0
 STOP_GRACE_S = 10.0
 _POLL_S = 0.2
 
+_AFTER_MIGRATION = (SCHEDULER, DAG_PROCESSOR)
 _STOP_ORDER = ((_MIGRATION, SCHEDULER, DAG_PROCESSOR), (API_SERVER,), (WAREHOUSE,))
 """A task that is ended tells the API server, and rolls back in the warehouse: they go last."""
 
@@ -96,12 +96,13 @@ class LocalInstance:
     def _start(self, missing: Sequence[str]) -> None:
         started = time.monotonic()
         since = datetime.now(UTC)
-        if WAREHOUSE in missing:
-            self._start_component(WAREHOUSE)
-        if set(missing) - {WAREHOUSE}:
+        at_once = [name for name in missing if name not in _AFTER_MIGRATION]
+        for name in at_once:
+            self._start_component(name)
+        if set(missing) != {WAREHOUSE}:
             self._migrate()
         for name in missing:
-            if name != WAREHOUSE:
+            if name not in at_once:
                 self._start_component(name)
         waiting = list(missing)
         while waiting:
@@ -139,11 +140,14 @@ class LocalInstance:
                 "include.warehouse.embedded",
                 *(str(part) for option in options.items() for part in option),
             ]
+        if name == API_SERVER:
+            # What `airflow api-server` runs, which itself would refuse to start before the database is migrated.
+            address = ["--host", LOOPBACK, "--port", str(self.settings.airflow_port)]
+            return [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app", *address, "--no-access-log"]
         airflow = {
             _MIGRATION: ["db", "migrate"],
             SCHEDULER: ["scheduler", "--skip-serve-logs"],
             DAG_PROCESSOR: ["dag-processor"],
-            API_SERVER: ["api-server"],
         }
         return [sys.executable, "-m", "airflow", *airflow[name]]
 
@@ -170,7 +174,8 @@ class LocalInstance:
             if name == WAREHOUSE:
                 is_ready = _answers(f"http://{LOOPBACK}:{self.settings.warehouse_port}/healthz")
             elif name == API_SERVER:
-                is_ready = heartbeats is not None
+                # The part that tasks talk to is built at its first request, for seconds in which it answers nobody.
+                is_ready = _answers(f"{self.settings.airflow_url}/execution/health")
             else:
                 # The heartbeat of a process that was killed looks healthy for half a minute.
                 is_ready = heartbeats is not None and heartbeats.get(name, since) > since
@@ -237,7 +242,7 @@ def _wait_for_end(process: StartedProcess) -> int | None:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).status_code == httpx.codes.OK
+        return httpx.get(url, timeout=START_PATIENCE_S, trust_env=False).status_code == httpx.codes.OK
     except httpx.TransportError:
         return False
 
@@ -245,7 +250,7 @@ def _answers(url: str) -> bool:
 def _airflow_heartbeats(settings: Settings) -> dict[str, datetime] | None:
     """Return when the processes behind the API server were last alive; None if it does not answer."""
     try:
-        answer = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=5, trust_env=False)
+        answer = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=START_PATIENCE_S, trust_env=False)
         if answer.status_code != httpx.codes.OK:
             return None
         health = answer.json()
@@ -274,11 +279,10 @@ def _holder_of(port: int) -> str:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
         return ""
-    for connection in connections:
-        if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-            if connection.pid and connection.pid != os.getpid():
-                try:
-                    return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
-                except psutil.NoSuchProcess:
-                    return ""
+    holders = [c.pid for c in connections if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port]
+    for pid in filter(None, holders):
+        try:
+            return f" by process {pid} ({psutil.Process(pid).name()})"
+        except psutil.NoSuchProcess:
+            continue
     return ""

@@ -187,6 +187,7 @@ class LocalState:
         return Settings(airflow_port=8080, warehouse_port=8765, pipelines=str(PROJECT_ROOT / "pipelines"))
 
     def read_kept_settings(self) -> Settings | None:
+        """Return the settings as they were kept, None if they never were."""
         try:
             return Settings(**json.loads(self._settings_file.read_text(encoding="utf-8")))
         except FileNotFoundError:

@@ -12,10 +12,12 @@ from include.warehouse.embedded.copying import CopyPlan, LoadHistory
 from include.warehouse.embedded.databases import quoted
 from include.warehouse.embedded.errors import compilation_error
 from include.warehouse.embedded.files import FileState
+from include.warehouse.embedded.locks import LOCKING_KINDS
 from include.warehouse.embedded.merge import merge_counts, merge_sql
 from include.warehouse.embedded.sessions import Answer, Session
 from include.warehouse.embedded.stages import Stage, Stages
 from include.warehouse.embedded.transfer import Transfers
+from include.warehouse.embedded.translation import folded
 from include.warehouse.embedded.wire import Column
 
 _COUNTS: Final = {
@@ -24,6 +26,7 @@ _COUNTS: Final = {
     exp.Delete: ("number of rows deleted",),
 }
 
+_ROWS_AT_ONCE: Final = 500
 _TEMPORARY_HISTORY: Final = "temp.main._fs_load_history"
 _CREATE_TEMPORARY_HISTORY: Final = f"""
 CREATE TEMPORARY TABLE IF NOT EXISTS {_TEMPORARY_HISTORY} (
@@ -39,6 +42,8 @@ class Change(NamedTuple):
     table: str
     """The full name of the table that it changes."""
     run: Callable[[], Answer]
+    locks_table: bool
+    """Whether others have to wait that want to change rows of the table."""
     is_atomic: bool
     """Whether it is one statement of DuckDB, which leaves nothing behind when it fails."""
 
@@ -64,15 +69,19 @@ class Changes:
         type_id = statement_type.statement_type_id(statement)
         if isinstance(statement, exp.Copy):
             return self._prepare_copy(session, statement, type_id)
-        table = _full_name(session, statement)
+        target = _target(statement)
+        table, is_shared = _full_name(session, target), not session.context.is_temporary(target)
         parts = session.translator.translate(statement, batch[0] if batch else parameters)
         if isinstance(statement, exp.Merge):
-            return Change(table, _merge(session, parts[0], parameters, type_id), is_atomic=True)
+            run = _merge(session, parts[0], parameters, type_id)
+            return Change(table, run, locks_table=is_shared, is_atomic=True)
+        locks_table = is_shared and any(part.key in LOCKING_KINDS for part in parts)
         names = next(names for kind, names in _COUNTS.items() if isinstance(statement, kind))
         if batch is not None:
             run = _run_batch(session, parts, batch, names, type_id)
-            return Change(table, run, is_atomic=False)
-        return Change(table, _run_parts(session, parts, parameters, names, type_id), is_atomic=len(parts) == 1)
+            return Change(table, run, locks_table=locks_table, is_atomic=False)
+        run = _run_parts(session, parts, parameters, names, type_id)
+        return Change(table, run, locks_table=locks_table, is_atomic=len(parts) == 1)
 
     def _prepare_copy(self, session: Session, statement: exp.Copy, type_id: int) -> Change:
         context = session.context
@@ -83,7 +92,7 @@ class Changes:
         def run() -> Answer:
             return self._copy(session, plan, stage, found, type_id)
 
-        return Change(_full_name(session, plan.table), run, is_atomic=False)
+        return Change(_full_name(session, plan.table), run, locks_table=False, is_atomic=False)
 
     def _copy(
         self, session: Session, plan: CopyPlan, stage: Stage, found: dict[str, FileState], type_id: int
@@ -143,10 +152,22 @@ def _run_batch(
     names: tuple[str, ...],
     type_id: int,
 ) -> Callable[[], Answer]:
-    sql = parts[-1].sql(dialect="duckdb")
+    statement = parts[-1]
+    sql = statement.sql(dialect="duckdb")
+    values = statement.expression if isinstance(statement, exp.Insert) else None
+    # many rows go into one statement, where there is a list of rows to put them into
+    at_once = _ROWS_AT_ONCE if isinstance(values, exp.Values) and len(values.expressions) == 1 else 1
 
     def run() -> Answer:
-        rows = sum(session.duck.execute(sql, values).fetchall()[0][0] for values in batch)
+        rows = 0
+        for start in range(0, len(batch), at_once):
+            chunk = batch[start : start + at_once]
+            text = sql
+            if isinstance(values, exp.Values) and len(chunk) > 1:
+                row = values.expressions[0].sql(dialect="duckdb")
+                text = sql.replace(f"VALUES {row}", "VALUES " + ", ".join([row] * len(chunk)))
+            bound = [value for one in chunk for value in one]
+            rows += session.duck.execute(text, bound).fetchall()[0][0]
         return _counted(_counts(names, rows), type_id)
 
     return run
@@ -172,21 +193,16 @@ def _target(statement: Expr) -> exp.Table:
 
 
 def _parts(session: Session, table: exp.Table) -> tuple[str, str, str]:
-    def folded(identifier: Expr | None, default: str | None) -> str:
-        if not isinstance(identifier, exp.Identifier):
-            return default or ""
-        return str(identifier.name if identifier.quoted else identifier.name.upper())
-
-    context = session.context
+    database, schema = table.args.get("catalog"), table.args.get("db")
     return (
-        folded(table.args.get("catalog"), context.database),
-        folded(table.args.get("db"), context.schema),
-        folded(table.this, None),
+        folded(database) if database else session.context.database or "",
+        folded(schema) if schema else session.context.schema or "",
+        folded(table.this),
     )
 
 
-def _full_name(session: Session, statement: Expr) -> str:
-    return ".".join(_parts(session, _target(statement)))
+def _full_name(session: Session, table: exp.Table) -> str:
+    return ".".join(_parts(session, table))
 
 
 def _history_of(session: Session, table: exp.Table) -> tuple[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+import duckdb
 import pyarrow as pa
 from fakesnow import info_schema, statement_type
 from sqlglot import Expr, exp
@@ -10,6 +11,7 @@ from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import compilation_error, missing_object, syntax_error, unsupported
 from include.warehouse.embedded.sessions import Answer, Session
 from include.warehouse.embedded.stages import Stages
+from include.warehouse.embedded.translation import folded
 from include.warehouse.embedded.wire import Column
 
 _NODES: Final = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment, exp.Grant, exp.Revoke, exp.Undrop)
@@ -51,12 +53,12 @@ class Ddl:
         table = statement.this or statement.args["tables"][0]
         exists = bool(statement.args.get("exists"))
         if kind == "DATABASE":
-            name = _name(table.this)
+            name = folded(table.this)
             if isinstance(statement, exp.Drop):
                 return self._drop_database(session, name, if_exists=exists)
             return self._create_database(session, statement, name, if_not_exists=exists)
-        database = _name(table.args["catalog"]) if table.args.get("catalog") else session.context.database
-        schema = _name(table.args.get("db") or table.this)
+        database = folded(table.args["catalog"]) if table.args.get("catalog") else session.context.database
+        schema = folded(table.args.get("db") or table.this)
         if not database:
             raise compilation_error("This session does not have a current database.", errno=90105, sqlstate="22000")
         if not self._databases.exists(database):
@@ -106,6 +108,10 @@ class Ddl:
         temporary = isinstance(statement, exp.Create) and statement.find(exp.TemporaryProperty) is not None
         if temporary:
             session.context.add_temporary(statement)
+        if isinstance(statement, exp.TruncateTable) and statement.args.get("exists"):
+            if not _exists(session, statement.expressions[0]):
+                return _done("Statement executed successfully.")
+            statement.set("exists", None)
         kind = _kind(statement).capitalize()
         for part in session.translator.translate(statement, parameters):
             sql = part.sql(dialect="duckdb")
@@ -138,6 +144,15 @@ class Ddl:
             session.duck.execute(info_schema.insert_text_lengths_sql(database, schema, table.name, lengths))
 
 
+def _exists(session: Session, table: exp.Table) -> bool:
+    """Say whether a table exists: DuckDB has no TRUNCATE TABLE IF EXISTS."""
+    try:
+        session.duck.execute(f"SELECT 1 FROM {table.sql(dialect='duckdb')} LIMIT 0")  # noqa: S608
+    except duckdb.CatalogException:
+        return False
+    return True
+
+
 def _forget_loads(session: Session, name: str, statement: Expr) -> None:
     """A table that is made anew has loaded nothing."""
     table = statement.find(exp.Table)
@@ -152,13 +167,7 @@ def _forget_loads(session: Session, name: str, statement: Expr) -> None:
 
 def _object_name(statement: Expr) -> str:
     table = statement.find(exp.Table)
-    return _name(table.this) if table is not None else ""
-
-
-def _name(identifier: Expr) -> str:
-    if isinstance(identifier, exp.Identifier) and identifier.quoted:
-        return str(identifier.name)
-    return str(identifier.name).upper()
+    return folded(table.this) if table is not None else ""
 
 
 def _done(text: str) -> Answer:

@@ -137,24 +137,25 @@ _RULES: Final = (
     _Rule(duckdb.CatalogException, "", 2003, "42S02", _COMPILATION + "{message}"),
     _Rule(
         duckdb.BinderException,
-        r"Referenced (?:column|table) \"(?P<name>[^\"]+)\" not found",
+        r"Referenced (?:update )?(?:column|table) \"?(?P<name>[^\s\"]+)\"? not found"
+        r"|does not have a column with name \"(?P<other_name>[^\"]+)\"",
         904,
         "42000",
         _COMPILATION + "invalid identifier '{name}'",
     ),
     _Rule(
         duckdb.BinderException,
-        r"does not have a column|Column with name|not found in FROM|olumn .* does not exist",
-        904,
-        "42000",
-        _COMPILATION + "invalid identifier: {message}",
-    ),
-    _Rule(
-        duckdb.BinderException,
-        r"has (?P<expected>\d+) columns but (?P<found>\d+) values were supplied",
+        r"(?:expected|has) (?P<expected>\d+) columns but (?P<found>\d+) values were supplied",
         2057,
         "42601",
         _COMPILATION + "Insert value list does not match column list expecting {expected} but got {found}",
+    ),
+    _Rule(
+        duckdb.BinderException,
+        r"column \"(?P<name>[^\"]+)\" must appear in the GROUP BY clause",
+        979,
+        "42601",
+        _COMPILATION + "[{name}] is not a valid group by expression",
     ),
     _Rule(duckdb.BinderException, "Ambiguous reference", 2028, "42601", _COMPILATION + "{message}"),
     _Rule(duckdb.BinderException, "Duplicate (struct entry|named arg)", 100103, "22000", "{message}"),
@@ -211,7 +212,7 @@ def _from_duckdb(error: duckdb.Error) -> SnowflakeError:
         for rule in _RULES
         if isinstance(error, rule.error_class) and (found := re.search(rule.pattern, message))
     )
-    groups = {name: value or message for name, value in found.groupdict().items()}
+    groups = {"name": message} | {name.removeprefix("other_"): v for name, v in found.groupdict().items() if v}
     text = rule.text.format(message=message, **groups)
     return SnowflakeError(text, errno=rule.errno, sqlstate=rule.sqlstate)
 

@@ -3,13 +3,15 @@
 - Any DDL commits the open transaction first. With AUTOCOMMIT off the first change begins one.
 - A statement reads what is committed when it starts: DuckDB's transaction, which reads one snapshot, begins only with
   the first change.
-- A failed statement leaves a transaction as it was, as long as DuckDB allows it. Where it does not, each later
-  statement fails, and COMMIT too, until ROLLBACK. Never is a COMMIT answered with success and nothing written.
+- A failed statement leaves a transaction as it was, as long as nothing has been changed in it. After that DuckDB ends
+  it with most errors: then each later statement fails, and COMMIT too, until ROLLBACK (on Snowflake one could go on).
+  Never is a COMMIT answered with success and nothing written.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import duckdb
@@ -71,21 +73,18 @@ class Executor:
         Raises:
             SnowflakeError: It failed.
         """
-        with session.busy():
-            try:
-                if about_stage := stage_sql.parse_stage_statement(sql):
-                    return self._run_stage_statement(session, about_stage)
-                return self._run(session, session.translator.parse(sql), parameters, batch)
-            except Exception as error:
-                failure = translate(error)
-                self._after_failure(session, failure)
-                if failure.errno == UNFORESEEN:
-                    log.exception("session %d: an unforeseen error", session.id)
-                raise failure from error
+        with session.busy(), self._as_snowflake(session):
+            if about_stage := stage_sql.parse_stage_statement(sql):
+                return self._run_stage_statement(session, about_stage)
+            return self._run(session, session.translator.parse(sql), parameters, batch)
 
     def describe(self, session: Session, sql: str) -> Answer:
-        """Return the columns of a query without running it."""
-        with session.busy():
+        """Return the columns of a query without running it.
+
+        Raises:
+            SnowflakeError: It does not compile.
+        """
+        with session.busy(), self._as_snowflake(session):
             statement = session.translator.parse(sql)
             if not isinstance(statement, exp.Query):
                 return Answer(pa.table({"status": pa.array([], pa.string())}), [Column("status", "VARCHAR")], 0)
@@ -96,6 +95,18 @@ class Executor:
             columns = [Column(row[0], row[1]) for row in rows]
             empty = pa.table([pa.nulls(0, pa.string())] * len(columns), names=[column.name for column in columns])
             return Answer(empty, columns, statement_type.SELECT)
+
+    @contextmanager
+    def _as_snowflake(self, session: Session) -> Iterator[None]:
+        """Whatever goes wrong, the client gets Snowflake's form of it."""
+        try:
+            yield
+        except Exception as error:
+            failure = translate(error)
+            self._after_failure(session, failure)
+            if failure.errno == UNFORESEEN:
+                log.exception("session %d: an unforeseen error", session.id)
+            raise failure from error
 
     def _run_stage_statement(self, session: Session, statement: stage_sql.StageStatement) -> Answer:
         self._refuse_if_aborted(session)
@@ -145,23 +156,19 @@ class Executor:
         """Commit the open transaction, if there is one.
 
         Raises:
-            SnowflakeError: It was aborted, or its changes conflict with another's; nothing is written then.
+            SnowflakeError: It was aborted; nothing of it is written.
+            duckdb.Error: Its changes conflict with another's; nothing of it is written.
         """
-        transaction, session.transaction = session.transaction, None
+        transaction = session.transaction
         if transaction is None:
             return
         if transaction.aborted:
-            if transaction.begun:
-                session.transaction = transaction
-                session.roll_back()
+            session.roll_back()
             raise transaction_aborted(transaction.aborted)
         if transaction.begun:
-            try:
-                session.duck.execute("COMMIT")
-            except duckdb.Error:
-                session.transaction = transaction
-                session.roll_back()
-                raise
+            session.commit()
+        else:
+            session.roll_back()
 
     def _refuse_if_aborted(self, session: Session) -> None:
         if session.transaction and session.transaction.aborted:
@@ -188,40 +195,28 @@ class Executor:
         if not session.autocommit and session.transaction is None:
             session.transaction = Transaction()
         change = self._changes.prepare(session, statement, parameters, batch)
-        tables = {change.table}
         transaction = session.transaction
         if transaction is None:
-            return self._retry_while_locked(session, tables, lambda: _in_own_transaction(session, change.run))
+            return self._retry_while_locked(session, change)
         if transaction.begun:
-            result = _later_change(transaction, change)
-        else:
-            result = self._once_more_after_making_way(session, tables, lambda: _first_change(session, change.run))
-        transaction.begun = True
-        transaction.written |= tables
-        return result
-
-    def _once_more_after_making_way(self, session: Session, tables: set[str], run: Callable[[], Answer]) -> Answer:
-        """Run a transaction's first change; if a transaction that was idle for too long is in its way, end that one.
-
-        A conflict of a later change aborts the transaction, on DuckDB: then only the client can run it again.
-        """
+            return _later_change(session, transaction, change)
         try:
-            return run()
-        except duckdb.Error as error:
-            if translate(error).errno != LOCK_CONFLICT or not self._sessions.make_way(session, tables):
+            return _first_change(session, change)
+        except Exception as error:
+            if translate(error).errno != LOCK_CONFLICT or not self._sessions.make_way(session, change.table):
                 raise
-            return run()
+        return _first_change(session, change)
 
-    def _retry_while_locked(self, session: Session, tables: set[str], run: Callable[[], Answer]) -> Answer:
+    def _retry_while_locked(self, session: Session, change: Change) -> Answer:
         """Run a change outside a transaction: nothing is lost by trying again."""
         wait = AUTOCOMMIT_LOCK_WAIT_S if session.lock_timeout is None else session.lock_timeout
         deadline = time.monotonic() + min(wait, AUTOCOMMIT_LOCK_WAIT_S)
         while True:
             try:
-                return run()
-            except duckdb.Error as error:
+                return _only_change(session, change)
+            except Exception as error:
                 locked = translate(error).errno == LOCK_CONFLICT
-                if not locked or not (self._sessions.make_way(session, tables) or time.monotonic() < deadline):
+                if not locked or not (self._sessions.make_way(session, change.table) or time.monotonic() < deadline):
                     raise
             time.sleep(_RETRY_S)
 
@@ -293,39 +288,38 @@ class Executor:
             raise unsupported(f"TIMEZONE = '{value}': sessions here are in UTC; set TIMEZONE = 'UTC'")
 
 
-def _first_change(session: Session, run: Callable[[], Answer]) -> Answer:
+def _first_change(session: Session, change: Change) -> Answer:
     """Begin DuckDB's transaction with a transaction's first change; if that fails, nothing has begun."""
-    session.duck.execute("BEGIN")
+    transaction = session.transaction
     try:
-        return run()
+        if change.locks_table:
+            session.locks.take(change.table, session, snapshot_at=None)
+        session.begin()
+        return change.run()
     except BaseException:
-        session.duck.execute("ROLLBACK")
+        session.roll_back()
+        session.transaction = Transaction() if transaction else None
         raise
 
 
-def _later_change(transaction: Transaction, change: Change) -> Answer:
+def _later_change(session: Session, transaction: Transaction, change: Change) -> Answer:
     """Run a change in a transaction that has begun."""
     try:
+        if change.locks_table:
+            session.locks.take(change.table, session, snapshot_at=transaction.snapshot_at)
         return change.run()
     except Exception as error:
-        if not change.is_atomic:
-            transaction.aborted = f"a statement of it failed halfway: {error}"
+        failure = translate(error)
+        if not change.is_atomic or failure.errno == LOCK_CONFLICT:
+            transaction.aborted = f"a statement of it failed: {failure.code} {failure.message}"
         raise
 
 
-def _in_own_transaction(session: Session, run: Callable[[], Answer]) -> Answer:
+def _only_change(session: Session, change: Change) -> Answer:
     """Run a change that is a transaction by itself, whatever statements of DuckDB it takes."""
-    session.duck.execute("BEGIN")
-    try:
-        result = run()
-        session.duck.execute("COMMIT")
-    except BaseException:
-        try:
-            session.duck.execute("ROLLBACK")
-        except duckdb.TransactionException:
-            log.debug("session %d: a failed COMMIT ended the transaction", session.id)
-        raise
-    return result
+    answer = _first_change(session, change)
+    session.commit()
+    return answer
 
 
 def fetched(duck: duckdb.DuckDBPyConnection, type_id: int) -> Answer:

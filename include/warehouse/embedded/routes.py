@@ -15,6 +15,7 @@ from fakesnow.statement_type import DML_TYPE_IDS
 from fakesnow.transforms import SERVER_VERSION
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -34,8 +35,18 @@ _THREADS: Final = 64
 PATIENCE_S: Final = 40.0
 """When the client is told that its statement still runs; it would repeat the request after 60 s of silence."""
 
+_KEPT_S: Final = 300.0
 _IN_PROGRESS: Final = "333333"
 _AUTHORIZATION_START: Final = 'Snowflake Token="'
+
+
+class _FilePath(PathConvertor):
+    """A path of any characters, line breaks too."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("file", _FilePath())
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -63,8 +74,8 @@ def application(warehouse: Warehouse) -> Starlette:
             Route("/queries/{query_id}/result", _answering(api.result), methods=["GET"]),
             Route("/monitoring/queries/{query_id}", _answering(api.monitoring), methods=["GET"]),
             Route("/telemetry/send", _answering(api.telemetry), methods=["POST"]),
-            Route("/stage/{database}/{schema}/{stage}/{path:path}", staged.download, methods=["GET"]),
-            Route("/stage/{database}/{schema}/{stage}/{path:path}", staged.upload, methods=["PUT"]),
+            Route("/stage/{database}/{schema}/{stage}/{path:file}", staged.download, methods=["GET"]),
+            Route("/stage/{database}/{schema}/{stage}/{path:file}", staged.upload, methods=["PUT"]),
             Route("/api/files/{path:path}", _no_session, methods=["GET"]),
         ],
     )
@@ -190,9 +201,8 @@ class _Api:
         if query_id is None or not (query_id in self._running or session.results.get(query_id)):
             query_id = str(uuid.uuid4())
             self._remember(request_id, query_id)
-            self._running[query_id] = asyncio.create_task(self._run(session, query_id, body))
-        if body.get("asyncExec"):
-            await asyncio.wait({self._running[query_id]}, timeout=PATIENCE_S)
+            self._running[query_id] = task = asyncio.create_task(self._run(session, query_id, body))
+            task.add_done_callback(lambda _: self._forget_later(query_id))
         return await self._answer(session, query_id)
 
     async def result(self, request: Request) -> dict[str, Any]:
@@ -206,6 +216,10 @@ class _Api:
             return {"data": {"queries": [{"id": query_id, "status": "RUNNING"}]}}
         known = session.results.get(query_id) is not None
         return {"data": {"queries": [{"id": query_id, "status": "SUCCESS"}] if known else []}}
+
+    def _forget_later(self, query_id: str) -> None:
+        """Let go of a statement that has ended, in case its client never asks for the answer."""
+        asyncio.get_running_loop().call_later(_KEPT_S, self._running.pop, query_id, None)
 
     def _remember(self, request_id: str, query_id: str) -> None:
         self._by_request[request_id] = query_id

@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
@@ -18,6 +18,7 @@ from fakesnow.transforms.stage import TableStages
 
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import SnowflakeError
+from include.warehouse.embedded.locks import Locks
 from include.warehouse.embedded.stages import Stages
 from include.warehouse.embedded.translation import BASE_VARIABLE, Context, Translator
 from include.warehouse.embedded.wire import Column
@@ -42,8 +43,8 @@ class Transaction:
     """Whether DuckDB's transaction has begun: it does with the first change."""
     aborted: str | None = None
     """Why nothing but ROLLBACK is possible."""
-    written: set[str] = field(default_factory=set)
-    """The tables that it has changed."""
+    snapshot_at: int | None = None
+    """When DuckDB's transaction began to read, in the time of the locks."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ class Results:
 class Session:
     """One client's session: a DuckDB connection, a transaction, and what it last asked."""
 
-    def __init__(self, number: int, databases: Databases, stages: Stages, base: str) -> None:
+    def __init__(self, number: int, databases: Databases, stages: Stages, locks: "Locks[Session]", base: str) -> None:
         self.id = number
+        self.locks = locks
         self.token = secrets.token_urlsafe(32)
         self.base = base
         self.duck = databases.connection()
@@ -98,7 +100,7 @@ class Session:
         self.transaction: Transaction | None = None
         self.results = Results()
         self.last_used = time.monotonic()
-        self.running = 0
+        self.running = False
 
     def use(self, database: str | None, schema: str | None) -> None:
         """Make a database and a schema, which exist, the current ones."""
@@ -111,29 +113,57 @@ class Session:
 
     @property
     def idle_s(self) -> float:
-        """Seconds since the last request."""
+        """Seconds since the last statement ended; none while one runs."""
         return 0.0 if self.running else time.monotonic() - self.last_used
 
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Hold the session for one statement."""
-        self.running += 1
-        try:
-            with self.lock:
+        with self.lock:
+            self.running = True
+            try:
                 yield
+            finally:
+                self.last_used = time.monotonic()
+                self.running = False
+
+    def begin(self) -> None:
+        """Begin DuckDB's transaction."""
+        now = self.locks.now
+        self.duck.execute("BEGIN")
+        if self.transaction:
+            self.transaction.begun, self.transaction.snapshot_at = True, now
+
+    def commit(self) -> None:
+        """Commit DuckDB's transaction, and give the locks back.
+
+        Raises:
+            duckdb.Error: It conflicts with another, or was aborted; nothing of it is written.
+        """
+        committed = False
+        try:
+            # DuckDB answers the COMMIT of an aborted transaction with success, but no query in it
+            self.duck.execute("SELECT 1").fetchall()
+            self.duck.execute("COMMIT")
+            committed = True
         finally:
-            self.running -= 1
-            self.last_used = time.monotonic()
+            if committed:
+                self._end(committed=True)
+            else:
+                self.roll_back()
 
     def roll_back(self) -> None:
         """End the transaction without a trace."""
-        if self.transaction and self.transaction.begun:
-            try:
-                self.duck.execute("ROLLBACK")
-            except duckdb.Error as error:
-                # DuckDB has ended it by itself
-                log.debug("session %d: %s", self.id, error)
+        try:
+            self.duck.execute("ROLLBACK")
+        except duckdb.TransactionException as error:
+            # there is none, or DuckDB has ended it by itself
+            log.debug("session %d: %s", self.id, error)
+        self._end(committed=False)
+
+    def _end(self, *, committed: bool) -> None:
         self.transaction = None
+        self.locks.release(self, committed=committed)
 
     def close(self) -> None:
         """Roll back and let go of the connection."""
@@ -161,6 +191,7 @@ class Sessions:
         self._password = password
         self._idle_transaction_s = idle_transaction_s
         self._sessions: dict[str, Session] = {}
+        self._locks: Locks[Session] = Locks()
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
 
@@ -183,7 +214,7 @@ class Sessions:
             schema = schema or "PUBLIC"
             if schema != "INFORMATION_SCHEMA":
                 self._databases.create_schema(database, schema)
-        session = Session(next(self._numbers), self._databases, self._stages, base)
+        session = Session(next(self._numbers), self._databases, self._stages, self._locks, base)
         session.use(database, "_FS_INFORMATION_SCHEMA" if schema == "INFORMATION_SCHEMA" else schema)
         with self._lock:
             self._sessions[session.token] = session
@@ -213,24 +244,21 @@ class Sessions:
         for token in list(self._sessions):
             self.close(token)
 
-    def make_way(self, blocked: Session, tables: set[str]) -> bool:
-        """Roll back the transactions that hold these tables and have been idle for too long; say if any was."""
-        made_way = False
-        for session in list(self._sessions.values()):
-            transaction = session.transaction
-            if session is blocked or not transaction or not transaction.written & tables:
-                continue
-            if session.idle_s < self._idle_transaction_s or not session.lock.acquire(blocking=False):
-                continue
-            try:
-                session.roll_back()
-                reason = f"it was idle for more than {self._idle_transaction_s:g} s while another waited for its locks"
-                session.transaction = Transaction(aborted=reason)
-            finally:
-                session.lock.release()
-            log.warning("session %d was rolled back: idle while session %d waited", session.id, blocked.id)
-            made_way = True
-        return made_way
+    def make_way(self, blocked: Session, table: str) -> bool:
+        """Roll back the transaction that holds this table if it has been idle for too long, and say if it was."""
+        session = self._locks.holder(table)
+        if session is None or session is blocked or session.idle_s < self._idle_transaction_s:
+            return False
+        if not session.lock.acquire(blocking=False):
+            return False
+        try:
+            session.roll_back()
+            reason = f"it was idle for more than {self._idle_transaction_s:g} s while another waited for its locks"
+            session.transaction = Transaction(aborted=reason)
+        finally:
+            session.lock.release()
+        log.warning("session %d was rolled back: it was idle while session %d waited", session.id, blocked.id)
+        return True
 
     def _evict(self) -> None:
         for token, session in list(self._sessions.items()):

@@ -137,7 +137,7 @@ def parse_stage_statement(sql: str) -> StageStatement | None:
     """
     if not _STARTS_LIKE_ONE.match(_LEADING_COMMENTS.sub("", sql)):
         return None
-    return _Parser(list(_scan(sql))).statement()
+    return _Parser(sql).statement()
 
 
 def parse_location(text: str) -> Location:
@@ -170,7 +170,7 @@ _LOCATION: Final = re.compile(r'@(?P<stage>(?:"(?:[^"]|"")+"|[^"/])+)(?:/(?P<pat
 _LEADING_COMMENTS: Final = re.compile(r"\A(?:\s+|--[^\n]*\n?|//[^\n]*\n?|/\*.*?\*/)+", re.DOTALL)
 _STARTS_LIKE_ONE: Final = re.compile(
     r"(CREATE\s+(OR\s+REPLACE\s+)?(TEMP(ORARY)?\s+)?STAGE|(ALTER|DROP|DESC|DESCRIBE)\s+STAGE|SHOW\s+STAGES"
-    r"|LIST|LS|REMOVE|RM|PUT|GET)(\s|/\*|--)",
+    r"|LIST|LS|REMOVE|RM|PUT|GET)(\s|;|/\*|--|\Z)",
     re.IGNORECASE,
 )
 _TOKEN: Final = re.compile(
@@ -189,6 +189,8 @@ _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "b": "\b", "f": "
 class _Token(NamedTuple):
     kind: str
     text: str
+    start: int = 0
+    end: int = 0
 
     def is_word(self, *words: str) -> bool:
         return self.kind == "word" and self.text.upper() in words
@@ -206,12 +208,12 @@ def _scan(sql: str) -> Iterator[_Token]:
         found = _TOKEN.match(sql, position)
         if not found or not found.lastgroup:
             raise syntax_error(f"unexpected {sql[position : position + 20]!r}")
+        kind, text, start = found.lastgroup, found.group(), position
         position = found.end()
-        text = found.group()
-        if found.lastgroup == "string":
-            yield _Token("string", _string(text))
-        elif found.lastgroup != "space" and text != ";":
-            yield _Token("word" if found.lastgroup == "path" else found.lastgroup, text)
+        if kind == "string":
+            yield _Token("string", _string(text), start, position)
+        elif kind != "space" and text != ";":
+            yield _Token("word" if kind == "path" else kind, text, start, position)
 
 
 def _string(literal: str) -> str:
@@ -232,8 +234,9 @@ def _identifier(text: str) -> str:
 class _Parser:
     """Recursive descent over the tokens of one statement."""
 
-    def __init__(self, tokens: list[_Token]) -> None:
-        self._tokens = tokens
+    def __init__(self, sql: str) -> None:
+        self._sql = sql
+        self._tokens = list(_scan(sql))
         self._position = 0
 
     def statement(self) -> StageStatement:
@@ -303,7 +306,13 @@ class _Parser:
         return RemoveFiles(self._location(), self._pattern())
 
     def _put(self) -> PutFiles:
+        first = last = self._peek()
         source = self._local_path()
+        # the connector asks again for each file, with its bare name in place of the path: with blanks, without quotes
+        while first.kind == "word" and self._peek() is not _END and not self._peek().text.startswith("@"):
+            last = self._next()
+        if last is not first:
+            source = self._sql[first.start : last.end].removeprefix("file://")
         return PutFiles(source, self._location(), self._options())
 
     def _get(self) -> GetFiles:

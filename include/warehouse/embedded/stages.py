@@ -7,6 +7,7 @@ import datetime
 import logging
 import threading
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -42,7 +43,7 @@ INSERT INTO {STAGES_TABLE} (
     storage_integration, owner_role_type, directory_enabled
 )
 VALUES (now(), ?, ?, ?, ?, 'N', 'N', 'SYSADMIN', ?, ?, ?, 'ROLE', ?)
-"""
+"""  # noqa: S608
 
 
 class StageKey(NamedTuple):
@@ -81,6 +82,7 @@ class Stages:
         self._databases = databases
         self._internal = root / "stages"
         self._lock = threading.RLock()
+        self._refreshing: defaultdict[StageKey, threading.Lock] = defaultdict(threading.Lock)
         with databases.connection() as duck:
             duck.execute(_CREATE_DIRECTORY_TABLE)
             rows = duck.execute(
@@ -131,7 +133,11 @@ class Stages:
             self.drop(stage.key, if_exists=True)
             if not stage.url:
                 folder.mkdir(parents=True, exist_ok=True)
-            self._insert(stage)
+            with self._databases.connection() as duck:
+                # a REFRESH of a dropped stage of this name may have ended after the drop
+                _delete_files(duck, stage.key)
+                _insert(duck, stage)
+            self._stages[stage.key] = stage
             return True
 
     def alter(self, stage: Stage) -> None:
@@ -140,9 +146,10 @@ class Stages:
             self.folder(stage)
             with self._databases.connection() as duck:
                 duck.execute("BEGIN")
-                _delete(duck, STAGES_TABLE, stage.key)
+                _delete(duck, stage.key)
+                _insert(duck, stage)
                 duck.execute("COMMIT")
-            self._insert(stage)
+            self._stages[stage.key] = stage
 
     def drop(self, key: StageKey, *, if_exists: bool = False) -> None:
         """Drop a stage, with the files of an internal one.
@@ -155,8 +162,8 @@ class Stages:
             if stage is None:
                 return
             with self._databases.connection() as duck:
-                _delete(duck, STAGES_TABLE, key)
-                duck.execute(f"DELETE FROM {DIRECTORY_TABLE} WHERE stage = ?", [str(key)])  # noqa: S608
+                _delete(duck, key)
+                _delete_files(duck, key)
             del self._stages[key]
             if not stage.url:
                 paths = (
@@ -201,7 +208,7 @@ class Stages:
             raise SnowflakeError(text, errno=2003, sqlstate="02000")
         prefix = f"{subpath.strip('/')}/" if subpath.strip("/") else ""
         started = time.monotonic()
-        with self._lock, self._databases.connection() as duck:
+        with self._refreshing[stage.key], self._databases.connection() as duck:
             found = self.files(stage, prefix)
             known = _known(duck, stage.key, prefix)
             changed = [path for path, state in found.items() if path not in known or known[path][0] != state]
@@ -229,25 +236,6 @@ class Stages:
             known = _known(duck, stage.key, "")
         digests = {path: known[path][1] for path, state in found.items() if path in known and known[path][0] == state}
         return digests | files.md5_of(self.folder(stage), [path for path in found if path not in digests])
-
-    def _insert(self, stage: Stage) -> None:
-        kind = "EXTERNAL" if stage.url else "INTERNAL"
-        key = stage.key
-        with self._databases.connection() as duck:
-            duck.execute(
-                _INSERT_STAGE,
-                [
-                    key.name,
-                    key.database,
-                    key.schema,
-                    stage.url,
-                    stage.comment,
-                    kind,
-                    stage.storage_integration,
-                    "Y" if stage.directory_enabled else "N",
-                ],
-            )
-        self._stages[key] = stage
 
 
 def http_date(modified_ns: int) -> str:
@@ -298,8 +286,21 @@ def _replace(
     duck.execute("COMMIT")
 
 
-def _delete(duck: duckdb.DuckDBPyConnection, table: str, key: StageKey) -> None:
-    duck.execute(f"DELETE FROM {table} WHERE database_name = ? AND schema_name = ? AND name = ?", list(key))  # noqa: S608
+def _insert(duck: duckdb.DuckDBPyConnection, stage: Stage) -> None:
+    kind = "EXTERNAL" if stage.url else "INTERNAL"
+    database, schema, name = stage.key
+    enabled = "Y" if stage.directory_enabled else "N"
+    values = [name, database, schema, stage.url, stage.comment, kind, stage.storage_integration, enabled]
+    duck.execute(_INSERT_STAGE, values)
+
+
+def _delete(duck: duckdb.DuckDBPyConnection, key: StageKey) -> None:
+    sql = f"DELETE FROM {STAGES_TABLE} WHERE database_name = ? AND schema_name = ? AND name = ?"  # noqa: S608
+    duck.execute(sql, list(key))
+
+
+def _delete_files(duck: duckdb.DuckDBPyConnection, key: StageKey) -> None:
+    duck.execute(f"DELETE FROM {DIRECTORY_TABLE} WHERE stage = ?", [str(key)])  # noqa: S608
 
 
 def _folder_name(name: str) -> str:

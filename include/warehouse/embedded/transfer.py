@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -47,6 +48,8 @@ class Transfers:
                 "locationType": "GCS",
                 "location": f"{stage.key}/{folder}",
                 "creds": {},
+                # where the connector would turn to without a URL: never to Google
+                "endPoint": urlsplit(base).netloc,
                 "presignedUrl": self._signer.url(base, target, method="PUT"),
             },
         }
@@ -62,7 +65,12 @@ class Transfers:
             "presignedUrls": urls,
             "localLocation": statement.target,
             "parallel": _PARALLEL,
-            "stageInfo": {"locationType": "GCS", "location": f"{stage.key}/", "creds": {}},
+            "stageInfo": {
+                "locationType": "GCS",
+                "location": f"{stage.key}/",
+                "creds": {},
+                "endPoint": urlsplit(base).netloc,
+            },
         }
 
     def list_files(self, statement: ListFiles, context: Context) -> pa.Table:

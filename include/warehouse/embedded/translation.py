@@ -4,20 +4,24 @@ fakesnow translates one statement after the other in the context of a connection
 """
 
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import duckdb
 from fakesnow.conn import FakeSnowflakeConnection
 from fakesnow.cursor import FakeSnowflakeCursor
-from fakesnow.dialect import parse_one
+from fakesnow.dialect import parse
 from fakesnow.transforms.stage import TableStages
 from fakesnow.variables import Variables
 from sqlglot import Expr, exp
 
-from include.warehouse.embedded.errors import compilation_error, syntax_error, unsupported
+from include.warehouse.embedded.errors import SnowflakeError, compilation_error, syntax_error, unsupported
 from include.warehouse.embedded.stage_sql import StageName, parse_location
 from include.warehouse.embedded.stages import DIRECTORY_TABLE, StageKey, Stages
+
+# it warns of each property that DuckDB does not have, like TRANSIENT
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 PRESIGNED_URL_FUNCTION: Final = "embedded_presigned_url"
 BASE_VARIABLE: Final = "embedded_base_url"
@@ -59,9 +63,13 @@ class Context:
     def unqualify_temporary(self, statement: Expr) -> None:
         """Let qualified names of temporary tables find them where DuckDB keeps them, which is in no schema."""
         for table in statement.find_all(exp.Table):
-            if table.args.get("db") and self.temporary.get(folded(table.this)) == self._schema_of(table):
+            if table.args.get("db") and self.is_temporary(table):
                 table.set("db", None)
                 table.set("catalog", None)
+
+    def is_temporary(self, table: exp.Table) -> bool:
+        """Say whether the table is a temporary one of this session."""
+        return self.temporary.get(folded(table.this)) == self._schema_of(table)
 
     def _schema_of(self, table: exp.Table) -> tuple[str | None, str | None]:
         database, schema = table.args.get("catalog"), table.args.get("db")
@@ -97,10 +105,13 @@ class Translator:
         """
         if "$" in sql and self._context.variables._variables:
             sql = self._fakesnow._inline_variables(sql)
-        parsed: Expr | None = parse_one(sql)
-        if parsed is None:
+        parsed = [statement for statement in parse(sql) if statement and not isinstance(statement, exp.Semicolon)]
+        if not parsed:
             raise compilation_error("Empty SQL statement.", errno=900)
-        return parsed
+        if len(parsed) > 1:
+            text = f"Actual statement count {len(parsed)} did not match the desired statement count 1."
+            raise SnowflakeError(text, errno=8, sqlstate="0A000")
+        return parsed[0]
 
     def translate(self, statement: Expr, parameters: list[Any] | None) -> list[Expr]:
         """Return the statements for DuckDB that do what a Snowflake statement does, mostly one."""
@@ -110,9 +121,13 @@ class Translator:
         _keep_integer_sums(statement)
         if isinstance(statement, exp.Create):
             _drop_unenforced_constraints(statement)
+        rows = _take_plain_rows(statement)
         self._fakesnow.check_db_and_schema(statement)
         parts = [statement] if isinstance(statement, exp.Merge) else self._fakesnow._transform_explode(statement)
-        return [self._fakesnow._transform(part, parameters) for part in parts]
+        translated = [self._fakesnow._transform(part, parameters) for part in parts]
+        if rows:
+            _rows_of(translated[-1]).extend(rows)
+        return translated
 
     def _replace_stage_references(self, statement: Expr) -> None:
         """Put directory tables and URLs where the statement speaks of stages."""
@@ -208,7 +223,13 @@ def _directory_query(key: StageKey, alias: Expr | None) -> Expr:
     return exp.Subquery(this=query, alias=alias or exp.TableAlias(this=exp.to_identifier("_DIRECTORY")))
 
 
-_WORDS_OF_DUCKDB: Final = frozenset({"AT"})
+_WORDS_OF_DUCKDB: Final = frozenset(
+    {
+        "ANTI", "ASC", "ASOF", "AT", "AUTHORIZATION", "BINARY", "COLLATION", "CONCURRENTLY", "DESC", "DESCRIBE", "END",
+        "FREEZE", "ISNULL", "LAMBDA", "OVERLAPS", "PIVOT", "PIVOT_LONGER", "PIVOT_WIDER", "POSITIONAL", "SEMI", "SHOW",
+        "SIMILAR", "SUMMARIZE", "UNPACK", "UNPIVOT", "VERBOSE",
+    }
+)  # fmt: skip
 """Names that Snowflake takes as they are, DuckDB only in quotes, which sqlglot does not know."""
 
 
@@ -216,7 +237,7 @@ def _quote_words_of_duckdb(statement: Expr) -> None:
     for identifier in statement.find_all(exp.Identifier):
         if not identifier.quoted and identifier.name.upper() in _WORDS_OF_DUCKDB:
             identifier.set("this", identifier.name.upper())
-            identifier.set("quoted", True)
+            identifier.set("quoted", True)  # noqa: FBT003
 
 
 def _keep_integer_sums(statement: Expr) -> None:
@@ -227,6 +248,28 @@ def _keep_integer_sums(statement: Expr) -> None:
             name = f"SUM({total.this.sql(dialect='snowflake').upper()})"
             replacement = exp.alias_(replacement, name, quoted=True)
         total.replace(replacement)
+
+
+def _take_plain_rows(statement: Expr) -> list[Expr]:
+    """Take all rows of an INSERT … VALUES but the first, if they hold only constants, which need no translation.
+
+    An executemany of thousands of rows comes as one such statement.
+    """
+    if not isinstance(statement, exp.Insert) or not isinstance(statement.expression, exp.Values):
+        return []
+    rows = statement.expression.expressions
+    if not all(isinstance(item, _CONSTANTS) for row in rows for item in row.expressions):
+        return []
+    statement.expression.set("expressions", rows[:1])
+    return list(rows[1:])
+
+
+_CONSTANTS: Final = (exp.Literal, exp.Null, exp.Boolean)
+
+
+def _rows_of(insert: Expr) -> list[Expr]:
+    rows: list[Expr] = insert.expression.expressions
+    return rows
 
 
 def _drop_unenforced_constraints(create: exp.Create) -> None:

@@ -1,20 +1,23 @@
 """What all operators of a pipeline have in common: a session on its schema, its run, its files, and how they fail."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.catalog.runs import Run, run_id_of
 from include.config import PipelineConfig
 from include.errors import DriftgateError
-from include.store.files import FileStore
-from include.warehouse.loading import TaskTry
-from include.warehouse.session import Warehouse
+
+if TYPE_CHECKING:  # the connector, which a DAG that is only read does not need
+    from include.catalog.runs import Run
+    from include.store.files import FileStore
+    from include.warehouse.session import Warehouse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class PipelineTask:
     @property
     def run_id(self) -> str:
         """The run's id in the warehouse."""
+        from include.catalog.runs import run_id_of
+
         return run_id_of(self.dag_id, str(self.context["run_id"]))
 
     @cached_property
@@ -51,11 +56,15 @@ class PipelineTask:
     @property
     def store(self) -> FileStore:
         """The pipeline's files."""
+        from include.store.files import FileStore
+
         return FileStore(self.file_config.store_url)
 
     @property
     def work_path(self) -> str:
         """A path that only this try of this task uses."""
+        from include.warehouse.loading import TaskTry
+
         ti = self.context["ti"]
         map_index = -1 if ti.map_index is None else int(ti.map_index)
         return TaskTry(

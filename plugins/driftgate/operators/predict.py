@@ -23,7 +23,6 @@ class PredictOperator(PipelineOperator):
     def work(self, task: PipelineTask) -> dict[str, Any]:
         """Return a reference to the answers in the store."""
         from include.registry.answering import answer_batch
-
         from include.store.batches import Batch
 
         answers = answer_batch(task.warehouse, task.store, Batch.from_json(self.batch), work_path=task.work_path)

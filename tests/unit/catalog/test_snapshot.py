@@ -106,13 +106,11 @@ def test_each_side_has_images_of_each_class(two_classes: None, freeze: Freeze) -
 
 
 def test_an_empty_stage_is_refused(freeze: Freeze) -> None:
-    with pytest.raises(SnapshotError, match="TRAINING_IMAGES .* has no labelled image: put images there"):
+    with pytest.raises(SnapshotError, match=r"TRAINING_IMAGES .* has no labelled image: put images there"):
         freeze()
 
 
-def test_a_class_with_fewer_than_three_images_is_named(
-    two_classes: None, freeze: Freeze, put_image: PutImage
-) -> None:
+def test_a_class_with_fewer_than_three_images_is_named(two_classes: None, freeze: Freeze, put_image: PutImage) -> None:
     put_image("green/1.png", colour=(0, 1, 0))
     put_image("green/2.png", colour=(0, 2, 0))
     put_image("green/copy of 2.png", colour=(0, 2, 0))

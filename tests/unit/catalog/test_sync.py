@@ -30,14 +30,14 @@ def test_new_files_become_images_with_the_label_in_their_path(
     sync: Callable[..., SyncResult], put_image: PutImage, query: Query
 ) -> None:
     put_image("shirt/1.png", colour=(255, 0, 0))
-    put_image("it's 100 % \"shirt\"/日本 1.png", colour=(0, 255, 0))
+    put_image('it\'s 100 % "shirt"/日本 1.png', colour=(0, 255, 0))
     put_image("unlabelled.png", colour=(0, 0, 255))
 
     result = sync()
 
     assert (result.n_live, result.n_changed, result.n_gone) == (3, 3, 0)
     assert query("SELECT RELATIVE_PATH, LABEL, GONE_AT FROM IMAGES ORDER BY 1") == [
-        ("it's 100 % \"shirt\"/日本 1.png", "it's 100 % \"shirt\"", None),
+        ('it\'s 100 % "shirt"/日本 1.png', 'it\'s 100 % "shirt"', None),
         ("shirt/1.png", "shirt", None),
         ("unlabelled.png", None, None),
     ]

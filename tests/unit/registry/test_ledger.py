@@ -102,7 +102,10 @@ def test_after_a_rollback_the_same_version_is_another_champion(
     first, second, third = registered("a"), registered("b"), registered("c")
     seq = promote(warehouse, version=first, expected_event_seq=NO_CHAMPION_SEQ, reason="", run_id="a")
     promote(warehouse, version=second, expected_event_seq=seq, reason="", run_id="b")
-    query("INSERT INTO MODEL_EVENTS SELECT MAX(EVENT_SEQ) + 1, 'ROLLED_BACK', 1, 2, 'me', '', 'r', SYSDATE() FROM MODEL_EVENTS")
+    query(
+        "INSERT INTO MODEL_EVENTS "
+        "SELECT MAX(EVENT_SEQ) + 1, 'ROLLED_BACK', 1, 2, 'me', '', 'r', SYSDATE() FROM MODEL_EVENTS"
+    )
     assert query("SELECT VERSION FROM CHAMPION") == [(first,)]
 
     with pytest.raises(PromotionRefusedError):

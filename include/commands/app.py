@@ -1,0 +1,59 @@
+"""The command: its verbs, and how an error reaches its user."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from include.commands import demo, lifecycle, pipelines, runs
+from include.errors import DriftgateError
+
+app = typer.Typer(
+    name="driftgate",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "Examples: [bold]./driftgate up[/bold], then [bold]./driftgate setup digits[/bold], "
+        "[bold]./driftgate train digits --n-epochs 5[/bold], [bold]./driftgate infer digits[/bold], "
+        "[bold]./driftgate status[/bold], [bold]./driftgate down[/bold]"
+    ),
+)
+
+
+@app.callback()
+def driftgate(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error comes from.")] = False,
+) -> None:
+    """Keeps image classifiers in production honest: trains, classifies and answers, on Airflow and Snowflake.
+
+    It drives the Airflow of DRIFTGATE_AIRFLOW_URL and DRIFTGATE_AIRFLOW_TOKEN, else the one that `up` starts here.
+    """
+
+
+app.command()(lifecycle.up)
+app.command()(lifecycle.down)
+app.command()(pipelines.setup)
+app.command()(runs.train)
+app.command()(runs.infer)
+app.command()(pipelines.status)
+app.command()(demo.demo)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command. An error of ours is told in one line (exit code 1), a wrong call as typer does (2).
+
+    Raises:
+        SystemExit: Always, with the exit code.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(args=given, prog_name="driftgate")
+    except DriftgateError as error:
+        if "--debug" in given:
+            raise
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
+        raise SystemExit(1) from error

@@ -1,0 +1,19 @@
+"""The options that several verbs have."""
+
+from typing import Annotated
+
+import typer
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name, as in its file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write the result as JSON, and all else to standard error.")]
+OfDemo = Annotated[bool, typer.Option("--demo", help="Of the demo's instance, not of the main one.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show what Airflow and libraries log, too.")]
+AcceptRemovals = Annotated[
+    bool, typer.Option("--accept-removals", help="Go on even if more than a fifth of the images are gone.")
+]
+AirflowPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Where Airflow listens; kept for the next time.")
+]
+WarehousePort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Where the embedded warehouse listens; kept for the next time.")
+]

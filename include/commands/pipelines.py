@@ -1,0 +1,116 @@
+"""The verbs `setup` and `status`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from include.commands.console import Output
+from include.commands.local.instance import LocalInstance
+from include.commands.local.state import LocalState
+from include.commands.options import AsJson, Name, OfDemo
+from include.commands.warehouse_access import open_warehouse
+from include.config import BrokenPipeline, PipelineConfig, find_pipelines, load_pipeline_named
+from include.errors import CommandError, WarehouseError
+
+
+def setup(name: Name, demo: OfDemo = False, as_json: AsJson = False) -> None:
+    """Make a pipeline's schema, stages, tables and views in the warehouse. Again, it changes what its file changed."""
+    output = Output(as_json=as_json)
+    state = LocalState.locate(demo=demo)
+    config = set_up(name, state)
+    output.say(f"{config.name} is set up in {config.warehouse.database}.{config.schema_name}")
+    output.result({"name": config.name, "database": config.warehouse.database, "schema": config.schema_name})
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A pipeline; by default all of them.")] = None,
+    demo: OfDemo = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what runs, and for each pipeline its champion, what waits, and how its latest runs ended."""
+    output = Output(as_json=as_json)
+    state = LocalState.locate(demo=demo)
+    folder = _pipelines_folder(state)
+    pipelines = [load_pipeline_named(name, folder)] if name else list(find_pipelines(folder))
+    running: tuple[str, ...] = ()
+    if state.exists:
+        settings = state.read_settings()
+        running = LocalInstance(state, settings, output.say).running()
+        output.say(f"running: {', '.join(running) or 'nothing'} ({state.root})")
+        output.say(f"Airflow: {settings.airflow_url}")
+    described = [_describe(pipeline, state) for pipeline in pipelines]
+    for pipeline in described:
+        _show(pipeline, output)
+    output.result({"running": running, "pipelines": described})
+
+
+def set_up(name: str, state: LocalState) -> PipelineConfig:
+    """Set a pipeline up in the warehouse.
+
+    Raises:
+        ConfigError: There is no such pipeline, or its file is wrong.
+        CommandError: There is no warehouse.
+        WarehouseError: It refuses a statement.
+    """
+    config = load_pipeline_named(name, _pipelines_folder(state))
+    with open_warehouse(config, state) as warehouse:
+        from include.warehouse.setup import run_setup
+
+        run_setup(warehouse, config)
+    return config
+
+
+def _pipelines_folder(state: LocalState) -> Path | None:
+    return Path(state.read_settings().pipelines) if state.exists else None
+
+
+def _describe(pipeline: PipelineConfig | BrokenPipeline, state: LocalState) -> dict[str, Any]:
+    if isinstance(pipeline, BrokenPipeline):
+        return {"name": pipeline.path.stem, "problem": pipeline.reason}
+    from include.registry.status import read_status
+
+    try:
+        with open_warehouse(pipeline, state) as warehouse:
+            status = read_status(warehouse, pipeline)
+    except (CommandError, WarehouseError) as error:
+        return {"name": pipeline.name, "problem": str(error)}
+    champion = status.champion
+    return {
+        "name": status.name,
+        "champion": None
+        if champion is None
+        else {
+            "version": champion.version,
+            "since": champion.since,
+            "metrics": dict(champion.metrics),
+        },
+        **status.counts._asdict(),
+        "n_pending": status.n_pending,
+        "latest_runs": [run._asdict() for run in status.latest_runs],
+    }
+
+
+def _show(pipeline: dict[str, Any], output: Output) -> None:
+    output.say("")
+    output.say(pipeline["name"], style="bold")
+    if "problem" in pipeline:
+        output.say(f"  {pipeline['problem']}", style="yellow")
+        return
+    champion = pipeline["champion"]
+    if champion:
+        output.say(
+            f"  champion   version {champion['version']} since {champion['since']:%Y-%m-%d %H:%M} UTC, "
+            f"test accuracy {champion['metrics']['accuracy']:.3f}"
+        )
+    else:
+        output.say(f"  champion   none yet: ./driftgate train {pipeline['name']}")
+    output.say(
+        f"  images     {pipeline['n_training_images']} for training, {pipeline['n_incoming_images']} incoming, "
+        f"{pipeline['n_quarantined']} in quarantine"
+    )
+    output.say(f"  answers    {pipeline['n_answered']} images answered, {pipeline['n_pending']} pending")
+    for run in pipeline["latest_runs"]:
+        output.say(
+            f"  {run['kind'].lower():<10} {run['outcome'] or 'has not ended'} ({run['started_at']:%Y-%m-%d %H:%M} UTC)"
+        )

@@ -1,0 +1,10 @@
+-- The answers to the new images, as any consumer would read them.
+SELECT
+    RELATIVE_PATH,
+    TYPE,
+    CONFIDENCE,
+    VERSION,
+    PRED_TIMESTAMP
+FROM CURRENT_PREDICTIONS
+WHERE TYPE IS NOT NULL
+ORDER BY RELATIVE_PATH

@@ -1,0 +1,105 @@
+"""Which DAGs and tasks there are, and what becomes of a wrong pipeline file."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+TRAINING = {
+    "open_run": {"sync_catalog"},
+    "sync_catalog": {"freeze_snapshot"},
+    "freeze_snapshot": {"preprocess", "train"},
+    "preprocess": {"train"},
+    "train": {"evaluate"},
+    "evaluate": {"promote"},
+    "promote": {"announce"},
+    "announce": set(),
+}
+HEAVY = {"torch", "torchvision", "evidently", "pandas", "PIL", "sklearn", "matplotlib", "snowflake.connector"}
+INFERENCE = {
+    "sync_catalog": {"plan"},
+    "plan": {"preprocess"},
+    "preprocess": {"predict", "report_failures"},
+    "predict": {"commit_predictions", "report_failures"},
+    "commit_predictions": {"report_failures"},
+    "report_failures": set(),
+}
+
+
+@pytest.fixture
+def shipped(pipelines: Path) -> None:
+    for path in (ROOT / "pipelines").glob("*.yaml"):
+        shutil.copy(path, pipelines)
+
+
+def test_the_dags_and_tasks_are_the_expected_ones(shipped: None, load_dags: Callable[[], Any]) -> None:
+    dags = load_dags()
+
+    assert dags.import_errors == {}
+    assert set(dags.dag_ids) == {"clothing_inference", "clothing_training", "digits_inference", "digits_training"}
+    for name in ("clothing", "digits"):
+        for suffix, expected in (("training", TRAINING), ("inference", INFERENCE)):
+            tasks = dags.dags[f"{name}_{suffix}"].tasks
+            assert {task.task_id: task.downstream_task_ids for task in tasks} == expected
+
+
+def test_training_has_a_typed_and_described_trigger_form(shipped: None, load_dags: Callable[[], Any]) -> None:
+    params = load_dags().dags["digits_training"].params
+
+    assert set(params) == {"n_epochs", "batch_size", "base_lr", "downsample_to", "reason", "accept_removals"}
+    for name in params:
+        param = params.get_param(name)
+        assert param.description
+        assert param.schema["type"]
+    assert params["n_epochs"] == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_epochs", 0), ("n_epochs", "3"), ("base_lr", 0), ("downsample_to", 1.1), ("batch_size", 1), ("reason", 5)],
+)
+def test_a_run_parameter_out_of_range_is_refused(
+    shipped: None, load_dags: Callable[[], Any], name: str, value: object
+) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    params = load_dags().dags["digits_training"].params
+
+    with pytest.raises(ParamValidationError, match=rf"(?s)Invalid input for param {name}|{value}"):
+        params[name] = value
+
+
+def test_a_wrong_file_is_an_import_error_and_the_others_load(
+    shipped: None, pipelines: Path, load_dags: Callable[[], Any]
+) -> None:
+    (pipelines / "hats.yaml").write_text("name: hats\nmodel: {architecture: resnet51}\n", encoding="utf-8")
+
+    dags = load_dags()
+
+    assert set(dags.dag_ids) == {"clothing_inference", "clothing_training", "digits_inference", "digits_training"}
+    [message] = dags.import_errors.values()
+    assert str(pipelines / "hats.yaml") in message
+    assert "stages: is required" in message
+    assert "model.architecture: Input should be 'small_cnn', 'resnet18'" in message
+    assert "got 'resnet51'" in message
+
+
+def test_reading_the_dags_imports_nothing_heavy(shipped: None, airflow_home: Path) -> None:
+    import os
+    import subprocess
+    import sys
+
+    script = (
+        "import sys\n"
+        "from airflow.dag_processing.dagbag import DagBag\n"
+        f"assert len(DagBag({str(ROOT / 'dags')!r}).dags) == 4\n"
+        f"print(sorted({HEAVY} & set(sys.modules)))\n"
+    )
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"

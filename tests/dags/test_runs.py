@@ -1,0 +1,191 @@
+"""Whole runs of the DAGs, task by task, against the embedded warehouse."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.config import PipelineConfig
+from include.warehouse.session import Warehouse
+
+pytestmark = pytest.mark.slow
+
+Query = Callable[..., list[tuple[Any, ...]]]
+PutImage = Callable[..., Path]
+Run = Callable[..., Any]
+
+COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
+
+
+@pytest.fixture
+def pictures(put_image: PutImage) -> None:
+    """Three classes that differ in colour, 20 images each, and nine new images."""
+    for label, (red, green, blue) in COLOURS.items():
+        for i in range(20):
+            shade = 120 + 6 * i
+            put_image(f"{label}/{i}.png", colour=(red * shade, green * shade, blue * shade))
+        for i in range(3):
+            shade = 123 + 30 * i
+            put_image(f"{label} {i}.png", colour=(red * shade, green * shade, blue * shade), stage="new")
+
+
+@pytest.fixture
+def run(
+    warehouse: Warehouse,
+    config: PipelineConfig,
+    write_pipeline: Callable[[PipelineConfig], Path],
+    load_dags: Callable[[], Any],
+) -> Run:
+    """A function that runs a DAG of the pipeline to its end and returns the run."""
+    longer = config.training.model_copy(update={"n_epochs": 12})
+    two_batches = config.inference.model_copy(update={"batch_size": 5, "max_tasks": 2})
+    write_pipeline(config.model_copy(update={"training": longer, "inference": two_batches}))
+    dags = load_dags()
+    assert dags.import_errors == {}
+
+    def to_its_end(kind: str, **params: Any) -> Any:
+        from airflow.dag_processing.dagbag import sync_bag_to_db
+
+        sync_bag_to_db(dags, "dags-folder", None)
+        dag = dags.dags[f"{config.name}_{kind}"]
+        for task in dag.tasks:
+            task.retries = 0
+        return dag.test(run_conf=params)
+
+    return to_its_end
+
+
+def states(dag_run: Any) -> dict[str, str]:
+    """Return the state of each task; of a mapped one, its states in order."""
+    found: dict[str, list[str]] = {}
+    for ti in sorted(dag_run.get_task_instances(), key=lambda ti: ti.map_index):
+        found.setdefault(ti.task_id, []).append(str(ti.state))
+    return {task: " ".join(of_task) for task, of_task in found.items()}
+
+
+def test_from_staged_images_to_answers_in_the_warehouse(
+    pictures: None, run: Run, query: Query, put_image: PutImage
+) -> None:
+    put_image("red/broken.png", colour=(1, 1, 1)).write_bytes(b"")
+    put_image("broken.png", colour=(1, 1, 1), stage="new").write_bytes(b"\x89PNG\r\n")
+
+    training = run("training", n_epochs=15, reason="it's the first")
+
+    assert training.state == "success"
+    assert query("SELECT VERSION, FROM_VERSION FROM MODEL_EVENTS WHERE EVENT = 'PROMOTED'") == [(1, None)]
+    assert query("SELECT CONFIG:training.n_epochs::INT, REASON FROM RUNS") == [(15, "it's the first")]
+    assert query("SELECT OUTCOME FROM RUNS")[0][0].startswith("version 1 is champion: test accuracy 1.000")
+    assert query("SELECT N_IMAGES FROM SNAPSHOTS") == [(61,)]
+    assert query("SELECT METRICS:n_images::INT > 0, METRICS:accuracy::FLOAT, TEMPERATURE > 0 FROM MODEL_VERSIONS") == [
+        (True, 1.0, True)
+    ]
+    assert {name.rpartition("/")[2] for name, *_ in query("LIST @MODELS")} == {
+        "card.json",
+        "confusion_matrix.png",
+        "model.safetensors",
+    }
+
+    inference = run("inference")
+
+    assert inference.state == "success"
+    answers = query("SELECT RELATIVE_PATH, TYPE, CONFIDENCE, VERSION FROM CURRENT_PREDICTIONS ORDER BY 1")
+    assert len(answers) == 10
+    for path, label, confidence, version in answers:
+        if path == "broken.png":
+            assert (label, version) == (None, None)
+        else:
+            assert path.startswith(f"{label} ")
+            assert 1 / 3 < confidence <= 1
+            assert version == 1
+    assert query("SELECT RELATIVE_PATH FROM QUARANTINE ORDER BY 1") == [("broken.png",), ("red/broken.png",)]
+
+    rows = query("SELECT * FROM PREDICTIONS ORDER BY COMMIT_SEQ")
+    again = run("inference")
+
+    assert again.state == "success"
+    assert states(again)["preprocess"] == "skipped"
+    assert query("SELECT * FROM PREDICTIONS ORDER BY COMMIT_SEQ") == rows
+
+
+def test_training_again_on_the_same_images_is_another_version_of_the_same_snapshot(
+    pictures: None, run: Run, query: Query
+) -> None:
+    run("training")
+    run("training")
+
+    assert query("SELECT COUNT(*) FROM SNAPSHOTS") == [(1,)]
+    assert query("SELECT VERSION, FROM_VERSION FROM MODEL_EVENTS WHERE EVENT = 'PROMOTED' ORDER BY EVENT_SEQ") == [
+        (1, None),
+        (2, 1),
+    ]
+
+
+def test_without_a_champion_inference_succeeds_and_says_so(pictures: None, run: Run, query: Query) -> None:
+    inference = run("inference")
+
+    assert inference.state == "success"
+    assert states(inference)["plan"] == "success"
+    assert states(inference)["commit_predictions"] == "skipped"
+    assert query("SELECT OUTCOME FROM RUNS")[0][0].startswith("no champion yet: 9 images wait")
+
+
+def test_a_model_below_the_gate_is_registered_and_not_promoted(
+    pictures: None,
+    run: Run,
+    query: Query,
+) -> None:
+    training = run("training", n_epochs=1, base_lr=1e-9)
+
+    assert training.state == "success"
+    assert query("SELECT EVENT FROM MODEL_EVENTS ORDER BY EVENT_SEQ") == [("REGISTERED",), ("GATE_FAILED",)]
+    assert query("SELECT COUNT(*) FROM CHAMPION") == [(0,)]
+    assert "is below gate.min_accuracy 0.5" in query("SELECT OUTCOME FROM RUNS")[0][0]
+
+
+def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
+    pictures: None, run: Run, query: Query, tmp_path: Path, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("training")
+    from include.store import preparation
+
+    prepare = preparation.prepare_batch
+
+    def lose_the_second_batch(warehouse: Any, store: Any, batch: Any, **values: Any) -> None:
+        prepare(warehouse, store, batch, **values)
+        if "red 2.png" in str(store.read(batch.path)):
+            store.delete(batch.path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(preparation, "prepare_batch", lose_the_second_batch)
+        inference = run("inference")
+
+    assert inference.state == "failed"
+    assert states(inference)["predict"] == "success failed"
+    assert states(inference)["commit_predictions"] == "success"
+    assert states(inference)["report_failures"] == "failed"
+    n_answered = query("SELECT COUNT(*) FROM CURRENT_PREDICTIONS WHERE VERSION = 1")[0][0]
+    assert 0 < n_answered < 9
+    assert run("inference").state == "success"
+    assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(9, 9)]
+    assert query("SELECT COUNT(*), COUNT(DISTINCT RELATIVE_PATH) FROM PREDICTIONS") == [(9, 9)]
+
+
+def test_a_run_with_a_missing_folder_fails_and_once_it_is_back_ends_as_if_it_had_run_once(
+    pictures: None, run: Run, tmp_path: Path, query: Query, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.move(tmp_path / "train", tmp_path / "unmounted")
+
+    training = run("training")
+
+    assert training.state == "failed"
+    assert states(training)["sync_catalog"] == "failed"
+    assert states(training)["train"] == "upstream_failed"
+    assert f"stage TRAINING_IMAGES (file://{tmp_path}/train/) cannot be listed" in capfd.readouterr().out
+
+    shutil.move(tmp_path / "unmounted", tmp_path / "train")
+
+    assert run("training").state == "success"
+    assert query("SELECT COUNT(*) FROM IMAGES WHERE STAGE = 'TRAINING_IMAGES'") == [(60,)]
+    assert query("SELECT COUNT(*) FROM MODEL_VERSIONS") == [(1,)]

@@ -1,0 +1,101 @@
+"""Every statement below include/sql is run once against the embedded warehouse, and is linted to be Snowflake's."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.config import PipelineConfig
+from include.warehouse.identifiers import WORK_STAGE, pipeline_identifiers, stage_location
+from include.warehouse.loading import (
+    LOADED_KEYS,
+    LOADED_PIXELS,
+    LOADED_PREDICTIONS,
+    LOADED_SNAPSHOT,
+    LoadedTable,
+    write_rows,
+)
+from include.warehouse.session import SQL_FOLDER, Warehouse, read_statement
+
+STATEMENTS = sorted(str(path.relative_to(SQL_FOLDER).with_suffix("")) for path in SQL_FOLDER.rglob("*.sql"))
+
+VALUES: dict[str, Any] = {
+    "actor": "me",
+    "artifact_path": "ab12/",
+    "config": '{"name": "a"}',
+    "config_digest": "c0",
+    "dag_id": "a_training",
+    "event": "REGISTERED",
+    "from_version": None,
+    "incoming_stage": "INCOMING_IMAGES",
+    "kind": "training",
+    "label_group": 1,
+    "label_pattern": "^([^/]+)/",
+    "lost_segments": ["segments/a", "segments/b"],
+    "metrics": '{"accuracy": 0.5}',
+    "n_classes": 2,
+    "n_images": 1,
+    "n_training_images": 1,
+    "outcome": "it's done",
+    "preprocessing_digest": "d0",
+    "reason": None,
+    "run_id": "a_training/manual__2026",
+    "seconds": 60,
+    "sha256": "ab12",
+    "snapshot_id": "5a",
+    "stage_name": "TRAINING_IMAGES",
+    "temperature": 1.5,
+    "training_stage": "TRAINING_IMAGES",
+    "version": 1,
+}
+
+ROWS: dict[LoadedTable, tuple[object, ...]] = {
+    LOADED_KEYS: ("TRAINING_IMAGES", "a/1.png", "e"),
+    LOADED_SNAPSHOT: ("TRAINING_IMAGES", "a/1.png", "e", "a", "path", "train", "c0ffee"),
+    LOADED_PIXELS: ("TRAINING_IMAGES", "a/1.png", "e", "c0ffee", "segments/a", 0, 1, 1, 0.5, 0.5, 0.5, None),
+    LOADED_PREDICTIONS: ("TRAINING_IMAGES", "a/1.png", "e", 1, "a", 0.9, [0.9, 0.1], datetime(2026, 1, 1)),
+}
+
+
+@pytest.fixture
+def prepared(warehouse: Warehouse, tmp_path: Path) -> Iterator[Warehouse]:
+    """A session in which all temporary tables are there, and a file for each of them."""
+    for table, row in ROWS.items():
+        file = tmp_path / f"{table.copy.rpartition('/')[2]}.parquet"
+        write_rows(file, table, [row])
+        location = {"location": stage_location(WORK_STAGE, f"{file.stem}/")}
+        warehouse.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
+        warehouse.run(table.create)
+    yield warehouse
+    warehouse.run("lock/roll_back")
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_runs(prepared: Warehouse, config: PipelineConfig, name: str, tmp_path: Path) -> None:
+    folder = name.rpartition("/")[2] if name.rpartition("/")[2].startswith("copy_") else "copy_loaded_keys"
+    identifiers = {
+        **pipeline_identifiers(config),
+        "stage": "TRAINING_IMAGES",
+        "url": f"file://{tmp_path}/train/",
+        "location": stage_location(WORK_STAGE, f"{folder}/"),
+    }
+    values = {
+        **VALUES,
+        "file_url": f"file://{tmp_path}/copy_loaded_keys.parquet",
+        "folder_url": f"file://{tmp_path}/",
+    }
+    needed = {key: value for key, value in values.items() if f"%({key})s" in read_statement(name)}
+
+    n_rows = prepared.run(name, identifiers=identifiers, **needed)
+
+    if "copy_loaded_" in name:
+        assert n_rows == 1
+
+
+def test_a_statement_is_one_statement_with_a_purpose() -> None:
+    for name in STATEMENTS:
+        text = (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+        assert text.startswith("-- "), f"{name} does not say what it is for"
+        assert ";" not in read_statement(name), f"{name} is more than one statement"

@@ -1,0 +1,111 @@
+"""Statements by name, values by name, rows by type, and transactions that are alone."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from include.errors import LockNotAcquiredError, WarehouseError
+from include.warehouse import session as session_module
+from include.warehouse.session import Warehouse, read_statement
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+class Outcome(NamedTuple):
+    outcome: str
+
+
+class Run(NamedTuple):
+    run_id: str
+    kind: str
+    config: str
+    config_digest: str
+    outcome: str | None
+
+
+def open_run(warehouse: Warehouse, run_id: str, reason: str | None = None) -> int:
+    return warehouse.run(
+        "runs/open_run", run_id=run_id, dag_id="d", kind="training", config="{}", config_digest="c", reason=reason
+    )
+
+
+@pytest.mark.parametrize(
+    "hostile", ["it's", "'; DROP TABLE RUNS; --", "100 %", "%(run_id)s", "{stage}", "a\nb\\n", "日本"]
+)
+def test_a_value_is_bound_whatever_it_holds(warehouse: Warehouse, query: Query, hostile: str) -> None:
+    open_run(warehouse, hostile, reason=hostile)
+
+    assert query("SELECT RUN_ID, REASON FROM RUNS") == [(hostile, hostile)]
+    assert warehouse.fetch_one("runs/select_run", Run, run_id=hostile) == Run(hostile, "training", "{}", "c", None)
+
+
+def test_a_missing_value_is_named(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match=r"runs/select_run.sql needs a value for run_id"):
+        warehouse.fetch("runs/select_run", Run)
+
+
+def test_columns_that_are_not_the_fields_are_refused(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match=r"has the columns run_id, kind, config.* Outcome the fields outcome"):
+        warehouse.fetch("runs/select_run", Outcome, run_id="r")
+
+
+def test_an_unknown_statement_is_named() -> None:
+    with pytest.raises(WarehouseError, match=r"no statement include/sql/runs/nonsense.sql"):
+        read_statement("runs/nonsense")
+
+
+def test_nothing_is_kept_of_a_transaction_that_fails(warehouse: Warehouse, query: Query) -> None:
+    def fail() -> None:
+        open_run(warehouse, "run")
+        raise RuntimeError("on the way")
+
+    with pytest.raises(RuntimeError, match="on the way"):
+        warehouse.alone(fail)
+
+    assert query("SELECT COUNT(*) FROM RUNS") == [(0,)]
+    assert warehouse.alone(lambda: open_run(warehouse, "run")) == 1
+
+
+def test_transactions_at_once_come_one_after_the_other(
+    open_session: Callable[[], Warehouse], warehouse: Warehouse, query: Query
+) -> None:
+    """Each reads the last number and appends the next: two that overlapped would append the same one."""
+
+    def append(session: Warehouse) -> None:
+        for _ in range(5):
+            session.alone(
+                lambda: session.run(
+                    "registry/insert_event",
+                    event="REGISTERED",
+                    version=1,
+                    from_version=None,
+                    actor="me",
+                    reason=None,
+                    run_id="r",
+                )
+            )
+
+    threads = [threading.Thread(target=append, args=(open_session(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert query("SELECT EVENT_SEQ FROM MODEL_EVENTS ORDER BY 1") == [(i,) for i in range(1, 21)]
+
+
+def test_a_lock_that_is_not_given_back_is_told(
+    open_session: Callable[[], Warehouse], warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "LOCK_PATIENCE_S", 0.5)
+    other = open_session()
+    other.run("lock/begin")
+    other.run("lock/take_lock")
+
+    with pytest.raises(LockNotAcquiredError, match="held the lock of this pipeline"):
+        warehouse.alone(lambda: open_run(warehouse, "run"))
+
+    other.run("lock/roll_back")
+    assert warehouse.alone(lambda: open_run(warehouse, "run")) == 1
