@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from include.catalog.keys import ImageKey
 from include.catalog.split import Split, SplitImage, assign_splits
+from include.catalog.urls import URL_SECONDS, url_refresher
 from include.config import PipelineConfig, StageConfig
 from include.errors import ConcurrentChangeError, DriftgateError, FetchError, SnapshotError
 from include.warehouse.identifiers import quote_identifier
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 
 MIN_IMAGES_PER_CLASS = 3
 """One to train on, one to validate on, one to test on."""
-URL_SECONDS = 3600
-"""How long a presigned URL is valid: the most that an AWS role allows."""
 
 
 class ContentDigest(Protocol):
@@ -37,8 +36,12 @@ class ContentDigest(Protocol):
     def error(self) -> DriftgateError | None: ...  # noqa: D102
 
 
-DigestReader = Callable[[Sequence[str]], Sequence[ContentDigest]]
-"""Reads the files behind URLs and returns, in their order, the digest of each."""
+class DigestReader(Protocol):
+    """Reads the files behind URLs and returns, in their order, the digest of each."""
+
+    def __call__(self, urls: Sequence[str], *, refresh: Callable[[int], str]) -> Sequence[ContentDigest]:
+        """Read the files; `refresh` makes a new URL for one whose URL has expired."""
+        ...
 
 
 class Snapshot(NamedTuple):
@@ -166,7 +169,9 @@ def _digests(
                 identifiers={"stage": quote_identifier(stage.name)},
             )
         ]
-    for row, digest in zip(located, read_digests([row.url for row in located]), strict=True):
+    for row, digest in zip(
+        located, read_digests([row.url for row in located], refresh=url_refresher(warehouse, located)), strict=True
+    ):
         if digest.sha256 is not None:
             digests[ImageKey(row.stage, row.relative_path, row.etag)] = digest.sha256
         elif digest.error is not None and digest.error.is_transient:

@@ -76,6 +76,8 @@ class LogLine(NamedTuple):
     at: datetime | None
     level: str
     logger: str
+    file: str
+    """The name of the file that logged it."""
     text: str
     error: str | None
     """The exception in one line, if the line tells of one."""
@@ -337,7 +339,7 @@ def _time(text: str | None) -> datetime | None:
 
 def _log_line(item: Mapping[str, Any] | str) -> LogLine:
     if isinstance(item, str):
-        return LogLine(None, "info", "", item, None)
+        return LogLine(None, "info", "", "", item, None)
     detail = item.get("error_detail")
     # Exceptions are told from the one that was raised last; its cause is further back.
     error = f"{detail[0].get('exc_type')}: {detail[0].get('exc_value')}" if detail else None
@@ -345,6 +347,7 @@ def _log_line(item: Mapping[str, Any] | str) -> LogLine:
         at=_time(item.get("timestamp")),
         level=str(item.get("level", "info")).lower(),
         logger=str(item.get("logger", "")),
+        file=str(item.get("filename", "")),
         text=str(item.get("event", "")),
         error=error,
     )

@@ -12,6 +12,8 @@ from include.errors import CommandError, RunFailedError
 _POLL_S = 0.5
 _HEALTH_CHECK_S = 15.0
 _OUR_LOGGERS = ("include.", "driftgate", "airflow.task.operators.driftgate")
+_AIRFLOW_FILES = frozenset({"branch.py", "skipmixin.py"})
+"""What they log in the name of our operators is about Airflow's bookkeeping."""
 _ERROR_LEVELS = frozenset({"error", "critical"})
 _AIRFLOW_FAILURE = "AirflowFailException: "
 """How a message of our own reaches the log: it says by itself what is wrong."""
@@ -97,7 +99,7 @@ class RunFollower:
     def _show_line(self, task: TaskInstance, followed: _FollowedTask, line: LogLine) -> None:
         text = " ".join(line.text.split())
         is_error = line.level in _ERROR_LEVELS
-        is_ours = line.logger.startswith(_OUR_LOGGERS)
+        is_ours = line.logger.startswith(_OUR_LOGGERS) and line.file not in _AIRFLOW_FILES
         if is_error:
             followed.last_error = " ".join((line.error or line.text).split()).removeprefix(_AIRFLOW_FAILURE)
             text = followed.last_error

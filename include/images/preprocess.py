@@ -1,5 +1,6 @@
 """From URLs to pixels: fetch, hash, decode and measure a batch of images in threads."""
 
+import hashlib
 import logging
 import os
 import time
@@ -16,7 +17,6 @@ from include.images.decode import DecodedImage, decode
 from include.images.fetch import N_THREADS, FetchedImage, fetch_all
 from include.images.statistics import ImageStatistics
 from include.images.threads import map_unordered
-from include.store.files import sha256_of_bytes
 
 log = logging.getLogger(__name__)
 
@@ -121,13 +121,19 @@ def read_digests(
     started = time.monotonic()
     digests = [
         ContentDigest(
-            fetched.index, None if fetched.content is None else sha256_of_bytes(fetched.content), fetched.error
+            fetched.index,
+            None if fetched.content is None else hashlib.sha256(fetched.content).hexdigest(),
+            fetched.error,
         )
         for fetched in fetch_all(urls, n_threads=n_threads, refresh=refresh)
     ]
     seconds = time.monotonic() - started
     log.info("hashed %d files in %.1f s (%.0f files/s)", len(urls), seconds, len(urls) / max(seconds, 1e-9))
     return sorted(digests, key=lambda digest: digest.index)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 class _Decoder:
@@ -143,7 +149,7 @@ class _Decoder:
     def __call__(self, fetched: FetchedImage) -> ContentDigest:
         if fetched.content is None:
             return ContentDigest(fetched.index, None, fetched.error)
-        digest = sha256_of_bytes(fetched.content)
+        digest = _sha256(fetched.content)
         with self._lock:
             is_taken = digest in self._taken
             self._taken.add(digest)

@@ -5,8 +5,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from include.config import GateConfig
 from include.errors import ConfigError, PromotionRefusedError
+from include.registry.challenger import Challenger
 from include.registry.ledger import promote, record_gate
-from include.registry.registration import Challenger
 from include.warehouse.session import Warehouse
 
 

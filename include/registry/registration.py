@@ -2,12 +2,9 @@
 
 import logging
 import tempfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
 
 from include.config import PipelineConfig
-from include.errors import ConfigError
 from include.images.preprocessing import preprocessing_digest
 from include.models.architectures import build
 from include.models.artefact import save
@@ -17,40 +14,13 @@ from include.models.evaluation import Evaluation, evaluate
 from include.models.fitting import FittedModel
 from include.models.prediction import predict_logits
 from include.registry.artefacts import CONFUSION_MATRIX_FILE, upload_model
+from include.registry.challenger import Challenger
 from include.registry.ledger import champion_event_seq, register
 from include.store.dataset import read_dataset
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Challenger:
-    """A registered version that may become champion."""
-
-    version: int
-    accuracy: float
-    """On the test images."""
-    n_test_images: int
-    champion_event_seq: int
-    """The champion that it was evaluated against, by the event that made it so."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form in which it crosses a task border."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild it from `to_json`'s form.
-
-        Raises:
-            ConfigError: It is something else.
-        """
-        try:
-            return cls(**value)
-        except TypeError as error:
-            raise ConfigError(f"not a challenger: {value!r}") from error
 
 
 def evaluate_and_register(

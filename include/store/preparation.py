@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from include.catalog.keys import ImageKey
+from include.catalog.urls import URL_SECONDS, url_refresher
 from include.config import StagesConfig
 from include.errors import FetchError
 from include.images.preprocess import PreprocessedBatch, preprocess
@@ -22,8 +23,6 @@ log = logging.getLogger(__name__)
 
 SEGMENT_IMAGES = 2048
 """The most images in one segment, and in memory at once."""
-URL_SECONDS = 3600
-"""How long a presigned URL is valid: the most that an AWS role allows."""
 _N_NAMED = 5
 """How many of the failed images are named in the log."""
 
@@ -83,7 +82,9 @@ def prepare_batch(
     n_failed = n_unreadable = 0
     for start in range(0, len(missing), SEGMENT_IMAGES):
         images = missing[start : start + SEGMENT_IMAGES]
-        prepared = preprocess([image.url for image in images], size=batch.size)
+        prepared = preprocess(
+            [image.url for image in images], size=batch.size, refresh=url_refresher(warehouse, images)
+        )
         _write(warehouse, store, images, prepared, digest=digest, run_id=run_id, work_path=work_path)
         n_unreadable += len(prepared.unreadable)
         n_failed += len(prepared.failed)

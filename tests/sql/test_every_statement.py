@@ -41,6 +41,7 @@ VALUES: dict[str, Any] = {
     "outcome": "it's done",
     "preprocessing_digest": "d0",
     "reason": None,
+    "relative_path": "a/1.png",
     "run_id": "a_training/manual__2026",
     "seconds": 60,
     "sha256": "ab12",

@@ -12,16 +12,6 @@ CONNECTION_VARIABLE = "AIRFLOW_CONN_WAREHOUSE"
 LOOPBACK = "127.0.0.1"
 
 
-_PRELOADED = (
-    "airflow.executors.local_executor",
-    "airflow.sdk.execution_time.supervisor",
-    "airflow.sdk.execution_time.task_runner",
-    "airflow.providers.snowflake.hooks.snowflake",
-    "snowflake.connector",
-)
-"""What every task imports; the scheduler's workers, and the tasks that they fork, then have it from the start."""
-
-
 def process_environment(state: LocalState, settings: Settings) -> dict[str, str]:
     """Return the whole environment for the processes of an instance.
 
@@ -97,8 +87,6 @@ def _airflow_environment(state: LocalState, settings: Settings) -> dict[str, str
         },
         "api_auth": {"jwt_secret": state.secret("jwt_secret")},
         "scheduler": {
-            "mp_start_method": "forkserver",
-            "mp_forkserver_preload": ",".join(_PRELOADED),
             "scheduler_idle_sleep_time": 0.25,
             # A task whose process was killed is found after this many seconds, not after five minutes.
             "task_instance_heartbeat_timeout": 60,

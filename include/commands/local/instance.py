@@ -144,11 +144,9 @@ class LocalInstance:
             # What `airflow api-server` runs, which itself would refuse to start before the database is migrated.
             address = ["--host", LOOPBACK, "--port", str(self.settings.airflow_port)]
             return [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app", *address, "--no-access-log"]
-        airflow = {
-            _MIGRATION: ["db", "migrate"],
-            SCHEDULER: ["scheduler", "--skip-serve-logs"],
-            DAG_PROCESSOR: ["dag-processor"],
-        }
+        if name == SCHEDULER:
+            return [sys.executable, "-m", "include.commands.local.scheduler", "scheduler", "--skip-serve-logs"]
+        airflow = {_MIGRATION: ["db", "migrate"], DAG_PROCESSOR: ["dag-processor"]}
         return [sys.executable, "-m", "airflow", *airflow[name]]
 
     def _migrate(self) -> None:

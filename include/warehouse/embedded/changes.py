@@ -8,17 +8,17 @@ from fakesnow import statement_type
 from sqlglot import Expr, exp
 
 from include.warehouse.embedded import copying, files
+from include.warehouse.embedded.answers import Answer, answer_of
 from include.warehouse.embedded.copying import CopyPlan, LoadHistory
 from include.warehouse.embedded.databases import quoted
 from include.warehouse.embedded.errors import compilation_error
 from include.warehouse.embedded.files import FileState
 from include.warehouse.embedded.locks import LOCKING_KINDS
 from include.warehouse.embedded.merge import merge_counts, merge_sql
-from include.warehouse.embedded.sessions import Answer, Session
+from include.warehouse.embedded.sessions import Session
 from include.warehouse.embedded.stages import Stage, Stages
 from include.warehouse.embedded.transfer import Transfers
 from include.warehouse.embedded.translation import folded
-from include.warehouse.embedded.wire import Column
 
 _COUNTS: Final = {
     exp.Insert: ("number of rows inserted",),
@@ -104,7 +104,7 @@ class Changes:
         paths = [path for path in found if f"{stage.key}/{path}" in wanted]
         names = [Transfers.listed_name(stage, path) for path in found]
         if not paths:
-            return _counted(copying.result_of(names, status="LOAD_SKIPPED", rows=0), type_id)
+            return answer_of(copying.result_of(names, status="LOAD_SKIPPED", rows=0), type_id)
         insert = copying.insert_of(plan, self._stages.folder(stage), paths, session.duck)
         part = session.translator.translate(insert, None)[0]
         rows = session.duck.execute(part.sql(dialect="duckdb")).fetchall()[0][0]
@@ -112,7 +112,7 @@ class Changes:
         if plan.options.purge:
             files.remove_files(self._stages.folder(stage), paths)
         loaded = [Transfers.listed_name(stage, path) for path in paths]
-        return _counted(copying.result_of(loaded, status="LOADED", rows=rows), type_id)
+        return answer_of(copying.result_of(loaded, status="LOADED", rows=rows), type_id)
 
 
 def _merge(session: Session, merge: Expr, parameters: list[Any] | None, type_id: int) -> Callable[[], Answer]:
@@ -122,7 +122,7 @@ def _merge(session: Session, merge: Expr, parameters: list[Any] | None, type_id:
 
     def run() -> Answer:
         actions = session.duck.execute(sql, parameters).to_arrow_table()
-        return _counted(merge_counts(merge, actions), type_id)
+        return answer_of(merge_counts(merge, actions), type_id)
 
     return run
 
@@ -140,7 +140,7 @@ def _run_parts(
         rows = 0
         for sql, has_placeholders in statements:
             rows = session.duck.execute(sql, parameters if has_placeholders else None).fetchall()[0][0]
-        return _counted(_counts(names, rows), type_id)
+        return answer_of(_counts(names, rows), type_id)
 
     return run
 
@@ -168,18 +168,13 @@ def _run_batch(
                 text = sql.replace(f"VALUES {row}", "VALUES " + ", ".join([row] * len(chunk)))
             bound = [value for one in chunk for value in one]
             rows += session.duck.execute(text, bound).fetchall()[0][0]
-        return _counted(_counts(names, rows), type_id)
+        return answer_of(_counts(names, rows), type_id)
 
     return run
 
 
 def _counts(names: tuple[str, ...], rows: int) -> pa.Table:
     return pa.table({name: [rows if position == 0 else 0] for position, name in enumerate(names)})
-
-
-def _counted(table: pa.Table, type_id: int) -> Answer:
-    kinds = {"int64": "BIGINT", "string": "VARCHAR"}
-    return Answer(table, [Column(item.name, kinds[str(item.type)]) for item in table.schema], type_id)
 
 
 def _target(statement: Expr) -> exp.Table:

@@ -3,17 +3,17 @@
 from typing import Any, Final
 
 import duckdb
-import pyarrow as pa
 from fakesnow import info_schema, statement_type
 from sqlglot import Expr, exp
 
+from include.warehouse.embedded.answers import Answer, succeeded
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import compilation_error, missing_object, syntax_error, unsupported
-from include.warehouse.embedded.sessions import Answer, Session
+from include.warehouse.embedded.sessions import Session
 from include.warehouse.embedded.stages import Stages
 from include.warehouse.embedded.translation import folded
-from include.warehouse.embedded.wire import Column
 
+_DDL: Final = statement_type.DDL
 _NODES: Final = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment, exp.Grant, exp.Revoke, exp.Undrop)
 _COMMANDS: Final = frozenset({"ALTER", "CREATE", "COMMENT", "GRANT", "REVOKE", "DROP"})
 
@@ -39,7 +39,7 @@ class Ddl:
     def run(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
         """Run one statement; the session has no open transaction, and the caller holds the catalog's lock."""
         if isinstance(statement, exp.Grant | exp.Revoke):
-            return _done("Statement executed successfully.")
+            return succeeded("Statement executed successfully.", type_id=_DDL)
         if isinstance(statement, exp.Undrop):
             raise unsupported("UNDROP")
         kind = _kind(statement)
@@ -71,16 +71,16 @@ class Ddl:
         if statement.args.get("replace") and self._databases.exists(name):
             self._drop_database(session, name, if_exists=True)
         if not self._databases.create(name, if_not_exists=if_not_exists):
-            return _done(f"{name} already exists, statement succeeded.")
+            return succeeded(f"{name} already exists, statement succeeded.", type_id=_DDL)
         session.use(name, "PUBLIC")
-        return _done(f"Database {name} successfully created.")
+        return succeeded(f"Database {name} successfully created.", type_id=_DDL)
 
     def _drop_database(self, session: Session, name: str, *, if_exists: bool) -> Answer:
         if session.context.database == name:
             session.use(None, None)
         self._databases.drop(name, if_exists=if_exists)
         self._stages.drop_all(name)
-        return _done(f"{name} successfully dropped.")
+        return succeeded(f"{name} successfully dropped.", type_id=_DDL)
 
     def _create_schema(self, session: Session, statement: exp.Create, database: str, schema: str) -> Answer:
         if self._databases.schema_exists(database, schema):
@@ -88,12 +88,12 @@ class Ddl:
                 self._drop_schema(session, database, schema, if_exists=True)
             elif statement.args.get("exists"):
                 session.use(database, schema)
-                return _done(f"{schema} already exists, statement succeeded.")
+                return succeeded(f"{schema} already exists, statement succeeded.", type_id=_DDL)
             else:
                 raise compilation_error(f"Object '{schema}' already exists.", errno=2002, sqlstate="42710")
         self._databases.create_schema(database, schema)
         session.use(database, schema)
-        return _done(f"Schema {schema} successfully created.")
+        return succeeded(f"Schema {schema} successfully created.", type_id=_DDL)
 
     def _drop_schema(self, session: Session, database: str, schema: str, *, if_exists: bool) -> Answer:
         if not self._databases.schema_exists(database, schema) and not if_exists:
@@ -102,7 +102,7 @@ class Ddl:
             session.use(database, None)
         session.duck.execute(f"DROP SCHEMA IF EXISTS {quoted(database)}.{quoted(schema)} CASCADE")
         self._stages.drop_all(database, schema)
-        return _done(f"{schema} successfully dropped.")
+        return succeeded(f"{schema} successfully dropped.", type_id=_DDL)
 
     def _run_translated(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
         temporary = isinstance(statement, exp.Create) and statement.find(exp.TemporaryProperty) is not None
@@ -110,7 +110,7 @@ class Ddl:
             session.context.add_temporary(statement)
         if isinstance(statement, exp.TruncateTable) and statement.args.get("exists"):
             if not _exists(session, statement.expressions[0]):
-                return _done("Statement executed successfully.")
+                return succeeded("Statement executed successfully.", type_id=_DDL)
             statement.set("exists", None)
         kind = _kind(statement).capitalize()
         for part in session.translator.translate(statement, parameters):
@@ -124,11 +124,11 @@ class Ddl:
         if isinstance(statement, exp.Create):
             if kind == "Table" and not temporary and not statement.args.get("exists"):
                 _forget_loads(session, name, statement)
-            return _done(f"{kind} {name} successfully created.")
+            return succeeded(f"{kind} {name} successfully created.", type_id=_DDL)
         if isinstance(statement, exp.Drop):
             session.context.temporary.pop(name, None)
-            return _done(f"{name} successfully dropped.")
-        return _done("Statement executed successfully.")
+            return succeeded(f"{name} successfully dropped.", type_id=_DDL)
+        return succeeded("Statement executed successfully.", type_id=_DDL)
 
     def _remember(self, session: Session, part: Expr) -> None:
         """Keep what DuckDB has no place for: comments, and the lengths of text columns."""
@@ -168,7 +168,3 @@ def _forget_loads(session: Session, name: str, statement: Expr) -> None:
 def _object_name(statement: Expr) -> str:
     table = statement.find(exp.Table)
     return folded(table.this) if table is not None else ""
-
-
-def _done(text: str) -> Answer:
-    return Answer(pa.table({"status": [text]}), [Column("status", "VARCHAR")], statement_type.DDL)

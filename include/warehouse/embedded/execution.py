@@ -21,6 +21,7 @@ from fakesnow.transforms import describe_table
 from sqlglot import Expr, exp
 
 from include.warehouse.embedded import stage_sql
+from include.warehouse.embedded.answers import Answer, answer_of, fetched, succeeded
 from include.warehouse.embedded.changes import Change, Changes
 from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.ddl import Ddl, is_ddl
@@ -28,15 +29,15 @@ from include.warehouse.embedded.errors import (
     LOCK_CONFLICT,
     UNFORESEEN,
     SnowflakeError,
-    compilation_error,
     transaction_aborted,
     translate,
     unsupported,
 )
-from include.warehouse.embedded.sessions import Answer, Session, Sessions, Transaction
+from include.warehouse.embedded.session_statements import alter_session, commit, use
+from include.warehouse.embedded.sessions import Session, Sessions, Transaction
+from include.warehouse.embedded.stage_parser import parse_stage_statement
 from include.warehouse.embedded.stage_statements import StageStatements
-from include.warehouse.embedded.translation import folded
-from include.warehouse.embedded.wire import Column, columns_of
+from include.warehouse.embedded.wire import Column
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,6 @@ AUTOCOMMIT_LOCK_WAIT_S: Final = 2.0
 
 _RETRY_S: Final = 0.05
 _CHANGES: Final = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy)
-_READS: Final = (exp.Query, exp.Show, exp.Describe, exp.Values)
-_DUCK_TYPES: Final = {"int64": "BIGINT", "string": "VARCHAR", "null": '"NULL"', "double": "DOUBLE", "bool": "BOOLEAN"}
 
 
 class Executor:
@@ -74,7 +73,7 @@ class Executor:
             SnowflakeError: It failed.
         """
         with session.busy(), self._as_snowflake(session):
-            if about_stage := stage_sql.parse_stage_statement(sql):
+            if about_stage := parse_stage_statement(sql):
                 return self._run_stage_statement(session, about_stage)
             return self._run(session, session.translator.parse(sql), parameters, batch)
 
@@ -111,7 +110,7 @@ class Executor:
     def _run_stage_statement(self, session: Session, statement: stage_sql.StageStatement) -> Answer:
         self._refuse_if_aborted(session)
         if self._stages.changes_catalog(statement):
-            self._commit(session)
+            commit(session)
         if isinstance(statement, stage_sql.PutFiles | stage_sql.GetFiles):
             transfer = self._stages.transfer(statement, session)
             return Answer(pa.table({}), [], statement_type.UNKNOWN, transfer=transfer)
@@ -130,13 +129,13 @@ class Executor:
         if isinstance(statement, _CHANGES):
             return self._change(session, statement, parameters, batch)
         if is_ddl(statement):
-            self._commit(session)
+            commit(session)
             with self._databases.ddl_lock:
                 return self._ddl.run(session, statement, parameters)
         if isinstance(statement, exp.Use):
-            return self._use(session, statement)
+            return use(session, statement, self._databases)
         if _is_alter_session(statement):
-            return self._alter_session(session, statement)
+            return alter_session(session, statement)
         return self._read(session, statement, parameters)
 
     def _transaction_control(self, session: Session, statement: Expr) -> Answer | None:
@@ -145,30 +144,12 @@ class Executor:
             if session.transaction is None:
                 session.transaction = Transaction()
         elif isinstance(statement, exp.Commit):
-            self._commit(session)
+            commit(session)
         elif isinstance(statement, exp.Rollback):
             session.roll_back()
         else:
             return None
         return succeeded()
-
-    def _commit(self, session: Session) -> None:
-        """Commit the open transaction, if there is one.
-
-        Raises:
-            SnowflakeError: It was aborted; nothing of it is written.
-            duckdb.Error: Its changes conflict with another's; nothing of it is written.
-        """
-        transaction = session.transaction
-        if transaction is None:
-            return
-        if transaction.aborted:
-            session.roll_back()
-            raise transaction_aborted(transaction.aborted)
-        if transaction.begun:
-            session.commit()
-        else:
-            session.roll_back()
 
     def _refuse_if_aborted(self, session: Session) -> None:
         if session.transaction and session.transaction.aborted:
@@ -236,56 +217,11 @@ class Executor:
             answer = fetched(session.duck, type_id)
         return answer
 
-    def _use(self, session: Session, statement: exp.Use) -> Answer:
-        """USE DATABASE, USE SCHEMA; roles and warehouses mean nothing here."""
-        kind = str(statement.args.get("kind") or "").upper()
-        table = statement.this
-        if kind in {"ROLE", "WAREHOUSE", "SECONDARY ROLES"} or not isinstance(table, exp.Table):
-            return succeeded()
-        if kind == "DATABASE" or (not kind and not table.args.get("db")):
-            database, schema = folded(table.this), "PUBLIC"
-        else:
-            database = folded(table.args["db"]) if table.args.get("db") else session.context.database or ""
-            schema = folded(table.this)
-        if not self._databases.schema_exists(database, schema):
-            if kind != "DATABASE" or not self._databases.exists(database):
-                text = "Object does not exist, or operation cannot be performed."
-                raise compilation_error(text, errno=2043, sqlstate="02000")
-            session.use(database, None)
-        else:
-            session.use(database, schema)
-        return succeeded()
-
     def _scanned(self, session: Session, query_id: str) -> Answer:
         answer = session.results.get(query_id)
         if answer is None:
             raise SnowflakeError(f"Statement {query_id} not found", errno=709, sqlstate="02000")
         return Answer(answer.table, answer.columns, statement_type.SELECT)
-
-    def _alter_session(self, session: Session, statement: Expr) -> Answer:
-        altered = statement.find(exp.AlterSession)
-        unset = bool(altered and altered.args.get("unset"))
-        for item in (altered.args.get("expressions") or []) if altered else []:
-            name = item.find(exp.Identifier).name.upper()
-            value = None if unset else item.this.expression
-            self.set_parameter(session, name, None if value is None else value.name or value.sql())
-        return succeeded()
-
-    def set_parameter(self, session: Session, name: str, value: str | None) -> None:
-        """Set a session parameter; those that change nothing here are accepted.
-
-        Raises:
-            SnowflakeError: The value of one that does is not possible.
-        """
-        if name == "AUTOCOMMIT":
-            wanted = value is None or value.upper() in {"TRUE", "ON", "1"}
-            if wanted and not session.autocommit:
-                self._commit(session)
-            session.autocommit = wanted
-        elif name == "LOCK_TIMEOUT":
-            session.lock_timeout = None if value is None else float(value)
-        elif name == "TIMEZONE" and value is not None and value.upper() not in {"UTC", "ETC/UTC"}:
-            raise unsupported(f"TIMEZONE = '{value}': sessions here are in UTC; set TIMEZONE = 'UTC'")
 
 
 def _first_change(session: Session, change: Change) -> Answer:
@@ -320,23 +256,6 @@ def _only_change(session: Session, change: Change) -> Answer:
     answer = _first_change(session, change)
     session.commit()
     return answer
-
-
-def fetched(duck: duckdb.DuckDBPyConnection, type_id: int) -> Answer:
-    """Return the rows of what DuckDB has just run."""
-    columns = columns_of(duck.description)
-    return Answer(duck.to_arrow_table(), columns, type_id)
-
-
-def answer_of(table: pa.Table, type_id: int) -> Answer:
-    """Return an answer made of rows that we made ourselves."""
-    columns = [Column(item.name, _DUCK_TYPES[str(item.type)]) for item in table.schema]
-    return Answer(table, columns, type_id)
-
-
-def succeeded(text: str = "Statement executed successfully.") -> Answer:
-    """Return the answer of a statement that returns no rows."""
-    return answer_of(pa.table({"status": [text]}), statement_type.UNKNOWN)
 
 
 def _is_start_transaction(statement: Expr) -> bool:

@@ -1,6 +1,7 @@
 """The files of a stage: finding them, naming them, and never leaving the stage's folder."""
 
 import hashlib
+import io
 import logging
 import os
 import secrets
@@ -18,6 +19,8 @@ UPLOAD_PREFIX: Final = ".upload-"
 """How the name of a file starts while it arrives; such a file is in no listing."""
 
 _HASHING_THREADS: Final = 4
+_HASHED_AT_ONCE: Final = 128
+_PIECE: Final = 2**20
 
 
 class FileState(NamedTuple):
@@ -128,17 +131,27 @@ def _state(entry: os.DirEntry[str]) -> FileState | None:
 def md5_of(folder: Path, paths: Iterable[str]) -> dict[str, str]:
     """Return the MD5 of each file's content, as hexadecimal digits; a file that has gone meanwhile is left out."""
     paths = list(paths)
+    # in batches: most files are small, and handing one over to a thread takes longer than reading it
+    batches = [paths[start : start + _HASHED_AT_ONCE] for start in range(0, len(paths), _HASHED_AT_ONCE)]
     with ThreadPoolExecutor(_HASHING_THREADS, thread_name_prefix="md5") as pool:
-        digests = pool.map(lambda path: _md5(folder / path), paths)
-        return {path: digest for path, digest in zip(paths, digests, strict=True) if digest}
+        digests = [digest for batch in pool.map(lambda batch: _md5s(folder, batch), batches) for digest in batch]
+    return {path: digest for path, digest in zip(paths, digests, strict=True) if digest}
 
 
-def _md5(file: Path) -> str | None:
+def _md5s(folder: Path, paths: list[str]) -> list[str | None]:
+    root = os.fspath(folder)
+    return [_md5(f"{root}/{path}") for path in paths]
+
+
+def _md5(file: str) -> str | None:
+    digest = hashlib.md5(usedforsecurity=False)
     try:
-        with file.open("rb") as content:
-            return hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        with io.FileIO(file) as content:
+            while piece := content.read(_PIECE):
+                digest.update(piece)
     except FileNotFoundError:
         return None
+    return digest.hexdigest()
 
 
 class Upload:

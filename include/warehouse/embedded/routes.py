@@ -15,17 +15,16 @@ from fakesnow.statement_type import DML_TYPE_IDS
 from fakesnow.transforms import SERVER_VERSION
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from include.warehouse.embedded import wire
+from include.warehouse.embedded.answers import Answer
 from include.warehouse.embedded.errors import UNFORESEEN, SnowflakeError, translate
-from include.warehouse.embedded.files import Upload, open_path
-from include.warehouse.embedded.sessions import Answer, Session
-from include.warehouse.embedded.stages import Stage, StageKey
-from include.warehouse.embedded.urls import Method, StagedFile
+from include.warehouse.embedded.session_statements import set_parameter
+from include.warehouse.embedded.sessions import Session
+from include.warehouse.embedded.staged_files import StagedFiles
 from include.warehouse.embedded.warehouse import Warehouse
 
 log = logging.getLogger(__name__)
@@ -39,22 +38,13 @@ _KEPT_S: Final = 300.0
 _IN_PROGRESS: Final = "333333"
 _AUTHORIZATION_START: Final = 'Snowflake Token="'
 
-
-class _FilePath(PathConvertor):
-    """A path of any characters, line breaks too."""
-
-    regex = "(?s:.*)"
-
-
-register_url_convertor("file", _FilePath())
-
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def application(warehouse: Warehouse) -> Starlette:
     """Return the ASGI application of a warehouse."""
     api = _Api(warehouse)
-    staged = _StagedFiles(warehouse)
+    staged = StagedFiles(warehouse)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -144,7 +134,7 @@ class _Api:
             )
             try:
                 for name, value in (data.get("SESSION_PARAMETERS") or {}).items():
-                    self._warehouse.executor.set_parameter(session, name.upper(), str(value))
+                    set_parameter(session, name.upper(), str(value))
             except Exception:
                 self._warehouse.sessions.close(session.token)
                 raise
@@ -284,55 +274,6 @@ def _encoded(session: Session, query_id: str, answer: Answer) -> dict[str, Any]:
             **rows,
         }
     }
-
-
-class _StagedFiles:
-    """Downloads and uploads by signed URLs."""
-
-    def __init__(self, warehouse: Warehouse) -> None:
-        self._warehouse = warehouse
-
-    async def download(self, request: Request) -> Response:
-        stage, file = self._opened(request, "GET")
-        if isinstance(file, Response) or stage is None:
-            return file if isinstance(file, Response) else _refused(404, "there is no such stage")
-        path = await run_in_threadpool(open_path, self._warehouse.stages.folder(stage), file.path)
-        if path is None:
-            return _refused(404, "there is no such file in the stage")
-        return FileResponse(path)
-
-    async def upload(self, request: Request) -> Response:
-        stage, file = self._opened(request, "PUT")
-        if isinstance(file, Response) or stage is None:
-            return file if isinstance(file, Response) else _refused(404, "there is no such stage")
-        try:
-            upload = await run_in_threadpool(Upload, self._warehouse.stages.folder(stage), file.path)
-        except SnowflakeError as error:
-            return _refused(403, error.message)
-        try:
-            async for chunk in request.stream():
-                await run_in_threadpool(upload.write, chunk)
-            await run_in_threadpool(upload.finish)
-        except BaseException:
-            upload.discard()
-            raise
-        return Response()
-
-    def _opened(self, request: Request, method: Method) -> tuple[Stage | None, StagedFile | Response]:
-        """Return what the URL allows, or why it allows nothing."""
-        parameters, query = request.path_params, request.query_params
-        key = StageKey(parameters["database"], parameters["schema"], parameters["stage"])
-        file = StagedFile(*key, parameters["path"])
-        refusal = self._warehouse.signer.refusal(
-            file, method=method, expires=query.get("expires", ""), signature=query.get("signature", "")
-        )
-        if refusal:
-            return None, _refused(403, refusal)
-        return self._warehouse.stages.find(key), file
-
-
-def _refused(status: int, reason: str) -> Response:
-    return PlainTextResponse(f"{reason}\n", status_code=status)
 
 
 def _token(request: Request) -> str:

@@ -10,18 +10,17 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import duckdb
-import pyarrow as pa
 from fakesnow.transforms.stage import TableStages
 
+from include.warehouse.embedded.answers import Answer
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import SnowflakeError
 from include.warehouse.embedded.locks import Locks
-from include.warehouse.embedded.stages import Stages
+from include.warehouse.embedded.stages import StageKey, Stages
 from include.warehouse.embedded.translation import BASE_VARIABLE, Context, Translator
-from include.warehouse.embedded.wire import Column
 
 log = logging.getLogger(__name__)
 
@@ -45,17 +44,6 @@ class Transaction:
     """Why nothing but ROLLBACK is possible."""
     snapshot_at: int | None = None
     """When DuckDB's transaction began to read, in the time of the locks."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a statement returned."""
-
-    table: pa.Table
-    columns: list[Column]
-    type_id: int
-    transfer: dict[str, Any] | None = None
-    """What the client has to move, for PUT and GET."""
 
 
 class Results:
@@ -98,6 +86,7 @@ class Session:
         self.autocommit = True
         self.lock_timeout: float | None = None
         self.transaction: Transaction | None = None
+        self.temporary_stages: set[StageKey] = set()
         self.results = Results()
         self.last_used = time.monotonic()
         self.running = False
@@ -238,6 +227,8 @@ class Sessions:
             session = self._sessions.pop(token, None)
         if session:
             session.close()
+            for key in session.temporary_stages:
+                self._stages.drop(key, if_exists=True)
 
     def close_all(self) -> None:
         """End every session."""

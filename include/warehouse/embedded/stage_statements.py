@@ -48,6 +48,8 @@ class StageStatements:
             case stage_sql.PutFiles() | stage_sql.GetFiles():
                 raise TypeError("PUT and GET are answered with a transfer")
             case _:
+                if isinstance(statement, stage_sql.CreateStage) and statement.temporary:
+                    session.temporary_stages.add(context.stage_key(statement.stage))
                 return self._change(statement, context.stage_key(statement.stage))
 
     def transfer(self, statement: stage_sql.PutFiles | stage_sql.GetFiles, session: Session) -> dict[str, Any]:
@@ -71,7 +73,7 @@ class StageStatements:
                 return _status(f"{key.name} successfully dropped.")
 
     def _create(self, statement: stage_sql.CreateStage, key: StageKey) -> pa.Table:
-        stage = _with_options(Stage(key, "", directory_enabled=False), statement.options)
+        stage = _with_options(Stage(key, "", directory_enabled=False, temporary=statement.temporary), statement.options)
         if self._stages.create(stage, replace=statement.replace, if_not_exists=statement.if_not_exists):
             return _status(f"Stage area {key.name} successfully created.")
         return _status(f"{key.name} already exists, statement succeeded.")

@@ -5,6 +5,7 @@ Both lie in the global database: they survive a restart, and a transaction on a 
 
 import datetime
 import logging
+import shutil
 import threading
 import time
 from collections import defaultdict
@@ -65,6 +66,8 @@ class Stage(NamedTuple):
     directory_enabled: bool
     comment: str = ""
     storage_integration: str | None = None
+    temporary: bool = False
+    """Whether it ends with its session; then it is nowhere but in memory."""
 
 
 class Refreshed(NamedTuple):
@@ -81,6 +84,8 @@ class Stages:
     def __init__(self, databases: Databases, root: Path) -> None:
         self._databases = databases
         self._internal = root / "stages"
+        self._temporary = root / "tmp" / "stages"
+        shutil.rmtree(self._temporary, ignore_errors=True)
         self._lock = threading.RLock()
         self._refreshing: defaultdict[StageKey, threading.Lock] = defaultdict(threading.Lock)
         with databases.connection() as duck:
@@ -114,7 +119,8 @@ class Stages:
         """Return where the stage's files lie."""
         if stage.url:
             return files.folder_of_url(stage.url)
-        return self._internal.joinpath(*(_folder_name(part) for part in stage.key))
+        parent = self._temporary if stage.temporary else self._internal
+        return parent.joinpath(*(_folder_name(part) for part in stage.key))
 
     def create(self, stage: Stage, *, replace: bool = False, if_not_exists: bool = False) -> bool:
         """Make a stage, and say whether it is new. A replaced stage starts empty, an internal one without files.
@@ -136,7 +142,8 @@ class Stages:
             with self._databases.connection() as duck:
                 # a REFRESH of a dropped stage of this name may have ended after the drop
                 _delete_files(duck, stage.key)
-                _insert(duck, stage)
+                if not stage.temporary:
+                    _insert(duck, stage)
             self._stages[stage.key] = stage
             return True
 
@@ -146,8 +153,9 @@ class Stages:
             self.folder(stage)
             with self._databases.connection() as duck:
                 duck.execute("BEGIN")
-                _delete(duck, stage.key)
-                _insert(duck, stage)
+                if not stage.temporary:
+                    _delete(duck, stage.key)
+                    _insert(duck, stage)
                 duck.execute("COMMIT")
             self._stages[stage.key] = stage
 

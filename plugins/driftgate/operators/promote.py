@@ -22,8 +22,8 @@ class PromoteOperator(PipelineOperator):
 
     def work(self, task: PipelineTask) -> dict[str, Any]:
         """Return whether it is champion now, and why."""
+        from include.registry.challenger import Challenger
         from include.registry.promotion import pass_gate_and_promote
-        from include.registry.registration import Challenger
 
         decision = pass_gate_and_promote(
             task.warehouse, Challenger.from_json(self.challenger), gate=task.config.gate, run_id=task.run_id

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from include.catalog.snapshot import ContentDigest, Snapshot, freeze_snapshot
+from include.catalog.snapshot import ContentDigest, DigestReader, Snapshot, freeze_snapshot
 from include.catalog.split import Split
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
@@ -21,7 +21,7 @@ Freeze = Callable[..., Snapshot]
 
 @pytest.fixture
 def freeze(warehouse: Warehouse, config: PipelineConfig) -> Freeze:
-    def run(read: Callable[[Sequence[str]], Sequence[ContentDigest]] = read_digests) -> Snapshot:
+    def run(read: DigestReader = read_digests) -> Snapshot:
         for stage, labels in ((config.stages.training, config.labels), (config.stages.incoming, None)):
             sync_stage(warehouse, stage, labels=labels, accept_removals=False)
         return freeze_snapshot(warehouse, config, run_id="run", work_path="work", read_digests=read)
@@ -48,7 +48,7 @@ def test_the_same_images_and_labels_give_the_same_snapshot_and_no_new_row(
     assert query("SELECT SNAPSHOT_ID, N_IMAGES, N_CLASSES FROM SNAPSHOTS") == [(first.snapshot_id, 12, 2)]
 
 
-def never(urls: Sequence[str]) -> Sequence[ContentDigest]:
+def never(urls: Sequence[str], *, refresh: Callable[[int], str]) -> Sequence[ContentDigest]:
     raise AssertionError(f"{len(urls)} images are read again")
 
 
@@ -130,9 +130,9 @@ def test_one_class_is_no_data_set(freeze: Freeze, put_image: PutImage) -> None:
 def test_a_file_that_cannot_be_fetched_stops_the_snapshot_and_is_named(
     two_classes: None, freeze: Freeze, query: Query, tmp_path: Path
 ) -> None:
-    def vanish(urls: Sequence[str]) -> Sequence[ContentDigest]:
+    def vanish(urls: Sequence[str], *, refresh: Callable[[int], str]) -> Sequence[ContentDigest]:
         (tmp_path / "train" / "red" / "1.png").unlink()
-        return read_digests(urls)
+        return read_digests(urls, refresh=refresh)
 
     with pytest.raises(FetchError, match=r"red/1.png of stage TRAINING_IMAGES could not be read"):
         freeze(read=vanish)

@@ -380,3 +380,15 @@ def test_a_query_can_be_described_without_running_it(connect, images):
 def test_results_come_as_pandas_too(connect, images):
     frame = connect().cursor().execute("SELECT PATH, SIZE, AT FROM IMAGES ORDER BY PATH").fetch_pandas_all()
     assert list(frame["SIZE"]) == [10, 20, 30]
+
+
+def test_a_temporary_stage_ends_with_its_session(connect, run, tmp_path):
+    (tmp_path / "a").write_text("x")
+    connection = connect()
+    session = runner(connection)
+    session("CREATE TEMPORARY STAGE SCRATCH")
+    session(f"PUT 'file://{tmp_path}/a' @SCRATCH AUTO_COMPRESS=FALSE")
+    assert len(session("LIST @SCRATCH")) == 1
+    connection.close()
+    with pytest.raises(ProgrammingError, match="SCRATCH"):
+        run("LIST @SCRATCH")

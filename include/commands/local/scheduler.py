@@ -1,0 +1,14 @@
+"""Airflow's scheduler, with what nearly every task imports already imported: `python -m … scheduler`.
+
+Its workers are forked from it, and the tasks from them: each task then starts with these modules instead of taking
+seconds to import them. Only libraries: our own code is read anew by every task, so that an edit shows at once.
+"""
+
+import importlib
+import runpy
+
+_LIBRARIES = ("airflow.providers.snowflake.hooks.snowflake", "snowflake.connector", "torch")
+
+for library in _LIBRARIES:
+    importlib.import_module(library)
+runpy.run_module("airflow", run_name="__main__")
