@@ -6,6 +6,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,14 @@ PASSWORD = "a password of the tests"
 
 @pytest.fixture(scope="session")
 def embedded_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The embedded warehouse, as the JSON of an Airflow connection to it."""
+    """The embedded warehouse, as the JSON of an Airflow connection, to which Airflow's connection `warehouse` leads."""
     root = tmp_path_factory.mktemp("warehouse")
     with running_server(root, user=USER, password=PASSWORD, idle_transaction_s=2.0) as server:
         extra = {"account": "embedded", "host": server.host, "port": server.port, "protocol": "http"}
-        yield json.dumps({"conn_type": "snowflake", "login": USER, "password": PASSWORD, "extra": extra})
+        connection = json.dumps({"conn_type": "snowflake", "login": USER, "password": PASSWORD, "extra": extra})
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv("AIRFLOW_CONN_WAREHOUSE", connection)
+            yield connection
 
 
 @pytest.fixture
@@ -47,39 +51,41 @@ def unused_port() -> int:
     return port
 
 
-@pytest.fixture
-def connected(embedded_warehouse: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Airflow's connection `warehouse` leads to the embedded warehouse."""
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", embedded_warehouse)
+@pytest.fixture(scope="session")
+def new_config() -> Callable[[Path], PipelineConfig]:
+    """A function that makes a pipeline of its own: a schema, and stages and store in a folder."""
+
+    def make(folder: Path) -> PipelineConfig:
+        for stage in ("train", "new"):
+            (folder / stage).mkdir(exist_ok=True)
+        return PipelineConfig.model_validate(
+            {
+                "name": f"test_{uuid.uuid4().hex[:8]}",
+                "warehouse": {"database": "TESTS"},
+                "stages": {
+                    "training": {"name": "TRAINING_IMAGES", "url": f"file://{folder}/train/"},
+                    "incoming": {"name": "INCOMING_IMAGES", "url": f"file://{folder}/new/"},
+                },
+                "preprocessing": {"size": 16},
+                "training": {"n_epochs": 2, "batch_size": 16},
+                "gate": {"min_accuracy": 0.5},
+                "store": {"url": str(folder / "store")},
+            }
+        )
+
+    return make
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> PipelineConfig:
-    """A pipeline of its own: schema, stages, store."""
-    for stage in ("train", "new"):
-        (tmp_path / stage).mkdir(exist_ok=True)
-    return PipelineConfig.model_validate(
-        {
-            "name": f"test_{uuid.uuid4().hex[:8]}",
-            "warehouse": {"database": "TESTS"},
-            "stages": {
-                "training": {"name": "TRAINING_IMAGES", "url": f"file://{tmp_path}/train/"},
-                "incoming": {"name": "INCOMING_IMAGES", "url": f"file://{tmp_path}/new/"},
-            },
-            "preprocessing": {"size": 16},
-            "training": {"n_epochs": 2, "batch_size": 16},
-            "gate": {"min_accuracy": 0.5},
-            "store": {"url": str(tmp_path / "store")},
-        }
-    )
+def config(new_config: Callable[[Path], PipelineConfig], tmp_path: Path) -> PipelineConfig:
+    """A pipeline of the test's own, in its temporary folder."""
+    return new_config(tmp_path)
 
 
 @pytest.fixture
-def open_session(connected: None, config: PipelineConfig) -> Iterator[Callable[[], Warehouse]]:
+def open_session(embedded_warehouse: str, config: PipelineConfig) -> Iterator[Callable[[], Warehouse]]:
     """A function that opens one more session on the pipeline's schema."""
-    from contextlib import ExitStack
-
-    from driftgate.hooks import WarehouseHook
+    from driftgate.hooks import WarehouseHook  # imports Airflow, which then reads its settings
 
     with ExitStack() as stack:
         yield lambda: stack.enter_context(WarehouseHook.for_pipeline(config).session())

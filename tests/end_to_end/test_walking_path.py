@@ -1,19 +1,17 @@
 """From images to answers, through the real scheduler and the REST API, by the command."""
 
-import os
-import signal
-import time
-
 import httpx
-import psutil
 import pytest
-from end_to_end_instance import RunningInstance
+from running_instance import COMPONENTS, RunningInstance
+
+from include.errors import CommandError
 
 pytestmark = pytest.mark.end_to_end
 
 
-def test_from_images_to_answers(instance):
-    # Given: a pipeline with labelled and new images, in a warehouse that knows nothing of it
+def test_from_images_to_answers(instance: RunningInstance) -> None:
+    # Given: a pipeline with labelled and new images, in a warehouse that is set up for it (twice: that changes nothing)
+    instance.driftgate("setup", "digits")
     instance.driftgate("setup", "digits")
 
     # When: it is trained
@@ -42,14 +40,86 @@ def test_from_images_to_answers(instance):
     assert instance.json("status", "digits")["pipelines"][0]["n_predictions"] == 50
 
 
-def test_a_failed_run_says_what_to_do(instance):
-    # Given: a pipeline that was never set up; then one that is, but whose folders are not there
-    never_set_up = instance.driftgate("train", "empty", expect=1)
-    instance.driftgate("setup", "empty", expect=None)
-    without_folders = instance.driftgate("train", "empty", expect=1)
+def test_a_failed_run_says_why_and_what_to_do(instance: RunningInstance) -> None:
+    # Given: a pipeline that is not set up, and whose folders are not there
+    # When
+    failed = instance.driftgate("train", "empty", expect=1)
 
-    # Then: the error names the task, the reason, the next step and where the log is
-    assert "empty_training failed" in never_set_up.stderr
-    assert "./driftgate setup" in never_set_up.stderr
-    assert "/tasks/open_run" in never_set_up.stderr
-    assert str(instance.images("empty", "train")) in without_folders.stderr
+    # Then: the error names the task, the reason, the next step, and the page with the log
+    assert "error: empty_training failed" in failed.stderr
+    assert "./driftgate setup" in failed.stderr
+    assert "/tasks/open_run" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("train", "nothing"), ["'nothing'", "digits, empty"]),
+        (("train", "wrong"), ["wrong.yaml", "model.architecture", "'resnet1'", "small_cnn"]),
+        (("train", "digits", "--n-epochs", "0"), ["n_epochs", "minimum of 1"]),
+    ],
+)
+def test_a_wrong_call_is_refused_before_anything_runs(
+    instance: RunningInstance, arguments: tuple[str, ...], named: list[str]
+) -> None:
+    refused = instance.driftgate(*arguments, expect=1)
+
+    assert refused.stderr.startswith("error: ")
+    assert all(part in refused.stderr for part in named), refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+
+
+def test_up_again_says_that_it_runs(instance: RunningInstance) -> None:
+    again = instance.driftgate("up")
+
+    assert "everything runs already" in again.stdout
+    assert instance.state.read_settings().airflow_url in again.stdout
+    assert "wrong.yaml" in again.stdout  # a wrong file is told, and keeps nothing else from running
+    assert instance.json("up")["started"] == []
+    with instance.log_in("admin") as api:
+        assert {"digits_training", "digits_inference"} <= api.dag_ids()
+        assert any("pipeline_files.py" in error for error in api.import_errors())
+
+
+def test_up_starts_only_what_was_killed(instance: RunningInstance) -> None:
+    # Given
+    killed = instance.kill("dag-processor")
+
+    # When
+    again = instance.json("up")
+
+    # Then
+    assert again["started"] == ["dag-processor"]
+    assert again["running"] == COMPONENTS
+    assert not killed.is_running()
+
+
+def test_only_who_may_can_trigger(instance: RunningInstance) -> None:
+    url = instance.state.read_settings().airflow_url
+
+    # Nobody
+    anonymous = httpx.post(f"{url}/api/v2/dags/digits_training/dagRuns", json={"logical_date": None}, trust_env=False)
+    assert anonymous.status_code == httpx.codes.UNAUTHORIZED
+
+    # Somebody who may look only
+    with instance.log_in("viewer") as api:
+        assert "digits_training" in api.dag_ids()
+        with pytest.raises(CommandError, match="may not"):
+            api.trigger("digits_training", {}, say=print)
+
+    # Somebody with a token that is none
+    wrong = instance.driftgate(
+        "train", "digits", expect=1, DRIFTGATE_AIRFLOW_URL=url, DRIFTGATE_AIRFLOW_TOKEN="no token at all"
+    )
+    assert "refuses the token" in wrong.stderr
+
+
+def test_no_secret_is_in_a_log(instance: RunningInstance) -> None:
+    secrets = [instance.state.secret(name) for name in ("warehouse_password", "admin_password", "fernet_key")]
+
+    logs = [path for path in instance.state.logs.rglob("*.log") if path.is_file()]
+    leaks = [path for path in logs for secret in secrets if secret in path.read_text(errors="replace")]
+
+    assert logs
+    assert leaks == []

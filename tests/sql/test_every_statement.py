@@ -1,12 +1,13 @@
 """Every statement below include/sql is run once against the embedded warehouse, and is linted to be Snowflake's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from driftgate.hooks import WarehouseHook
 from include.config import PipelineConfig
 from include.warehouse.identifiers import WORK_STAGE, pipeline_identifiers, stage_location
 from include.warehouse.loading import (
@@ -18,6 +19,7 @@ from include.warehouse.loading import (
     write_rows,
 )
 from include.warehouse.session import SQL_FOLDER, Warehouse, read_statement
+from include.warehouse.setup import run_setup
 
 STATEMENTS = sorted(str(path.relative_to(SQL_FOLDER).with_suffix("")) for path in SQL_FOLDER.rglob("*.sql"))
 
@@ -60,38 +62,52 @@ ROWS: dict[LoadedTable, tuple[object, ...]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("statements")
+
+
+@pytest.fixture(scope="module")
+def config(new_config: Callable[[Path], PipelineConfig], folder: Path) -> PipelineConfig:
+    return new_config(folder)
+
+
+@pytest.fixture(scope="module")
+def session(embedded_warehouse: str, config: PipelineConfig) -> Iterator[Warehouse]:
+    with WarehouseHook.for_pipeline(config).session() as warehouse:
+        run_setup(warehouse, config)
+        yield warehouse
+
+
 @pytest.fixture
-def prepared(warehouse: Warehouse, tmp_path: Path) -> Iterator[Warehouse]:
-    """A session in which all temporary tables are there, and a file for each of them."""
+def prepared(session: Warehouse, folder: Path) -> Iterator[Warehouse]:
+    """A session in which all temporary tables are there and empty, and a file for each of them is staged."""
     for table, row in ROWS.items():
-        file = tmp_path / f"{table.copy.rpartition('/')[2]}.parquet"
+        file = folder / f"{table.copy.rpartition('/')[2]}.parquet"
         write_rows(file, table, [row])
         location = {"location": stage_location(WORK_STAGE, f"{file.stem}/")}
-        warehouse.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
-        warehouse.run(table.create)
-    yield warehouse
-    warehouse.run("lock/roll_back")
+        session.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
+        session.run(table.create)
+    yield session
+    session.run("lock/roll_back")
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-def test_a_statement_runs(prepared: Warehouse, config: PipelineConfig, name: str, tmp_path: Path) -> None:
-    folder = name.rpartition("/")[2] if name.rpartition("/")[2].startswith("copy_") else "copy_loaded_keys"
+def test_a_statement_runs(prepared: Warehouse, config: PipelineConfig, folder: Path, name: str) -> None:
+    statement = name.rpartition("/")[2]
+    location = statement if statement.startswith("copy_") else "copy_loaded_keys"
     identifiers = {
         **pipeline_identifiers(config),
         "stage": "TRAINING_IMAGES",
-        "url": f"file://{tmp_path}/train/",
-        "location": stage_location(WORK_STAGE, f"{folder}/"),
+        "url": f"file://{folder}/train/",
+        "location": stage_location(WORK_STAGE, f"{location}/"),
     }
-    values = {
-        **VALUES,
-        "file_url": f"file://{tmp_path}/copy_loaded_keys.parquet",
-        "folder_url": f"file://{tmp_path}/",
-    }
+    values = {**VALUES, "file_url": f"file://{folder}/copy_loaded_keys.parquet", "folder_url": f"file://{folder}/"}
     needed = {key: value for key, value in values.items() if f"%({key})s" in read_statement(name)}
 
     n_rows = prepared.run(name, identifiers=identifiers, **needed)
 
-    if "copy_loaded_" in name:
+    if statement.startswith("copy_"):
         assert n_rows == 1
 
 

@@ -176,6 +176,7 @@ class Server:
         with contextlib.closing(listen("127.0.0.1", 0)) as listener:
             self.port = listener.getsockname()[1]
         self.host = "127.0.0.1"
+        self.connections: list[snowflake.connector.SnowflakeConnection] = []
         self.command = [
             *(sys.executable, "-m", "include.warehouse.embedded", "--root", str(root), "--port", str(self.port)),
             *("--user", USER, "--password-file", str(password_file)),
@@ -196,10 +197,14 @@ class Server:
     def stop(self, how: signal.Signals) -> str:
         os.kill(self.process.pid, how)
         _, errors = self.process.communicate(timeout=30)
+        for connection in self.connections:
+            # without this the connector would try it at the end of the tests
+            connection.close(retry=False)
         return errors
 
     def connect(self) -> snowflake.connector.SnowflakeConnection:
-        return open_connection(self, database="D", schema="S")  # type: ignore[arg-type]
+        self.connections.append(open_connection(self, database="D", schema="S"))  # type: ignore[arg-type]
+        return self.connections[-1]
 
 
 def test_a_killed_server_loses_no_committed_transaction(tmp_path):
