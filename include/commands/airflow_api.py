@@ -304,8 +304,11 @@ def _checked(answer: httpx.Response) -> httpx.Response:
     if answer.is_success:
         return answer
     where = f"{answer.request.method} {answer.request.url.copy_with(query=None)}"
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
-        raise CommandError(f"Airflow refuses the token ({where}): has it expired? {_detail(answer)}")
+    # Airflow 3.3 says 403 of a token that it cannot read, and 401 of one that is missing or has expired.
+    if answer.status_code == httpx.codes.UNAUTHORIZED or "JWT" in answer.text:
+        raise CommandError(
+            f"Airflow refuses the token ({where}): is it expired, or another Airflow's? {_detail(answer)}"
+        )
     if answer.status_code == httpx.codes.FORBIDDEN:
         raise CommandError(f"this user may not do that in Airflow ({where}): {_detail(answer)}")
     raise CommandError(f"Airflow answers {answer.status_code} to {where}: {_detail(answer)}")

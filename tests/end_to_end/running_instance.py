@@ -1,7 +1,6 @@
 """A local instance that runs for the whole test session, as its tests see it."""
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +71,7 @@ class RunningInstance:
 
     def _uses(self, process: psutil.Process) -> bool:
         try:
-            opened = [os.readlink(link) for link in Path(f"/proc/{process.pid}/fd").iterdir()]
+            opened = [str(link.readlink()) for link in Path(f"/proc/{process.pid}/fd").iterdir()]
         except OSError:
             return False
         return any(path.startswith(str(self.state.root)) for path in opened)

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from running_instance import COMPONENTS, RunningInstance
 
+from include.commands.airflow_api import AirflowApi
 from include.errors import CommandError
 
 pytestmark = pytest.mark.end_to_end
@@ -76,7 +77,6 @@ def test_up_again_says_that_it_runs(instance: RunningInstance) -> None:
     assert "everything runs already" in again.stdout
     assert instance.state.read_settings().airflow_url in again.stdout
     assert "wrong.yaml" in again.stdout  # a wrong file is told, and keeps nothing else from running
-    assert instance.json("up")["started"] == []
     with instance.log_in("admin") as api:
         assert {"digits_training", "digits_inference"} <= api.dag_ids()
         assert any("pipeline_files.py" in error for error in api.import_errors())
@@ -107,6 +107,10 @@ def test_only_who_may_can_trigger(instance: RunningInstance) -> None:
         assert "digits_training" in api.dag_ids()
         with pytest.raises(CommandError, match="may not"):
             api.trigger("digits_training", {}, say=print)
+
+    # Somebody with a wrong password
+    with pytest.raises(CommandError, match="refuses the password of 'admin'"):
+        AirflowApi.log_in(url, user="admin", password="a guess", start_hint="")
 
     # Somebody with a token that is none
     wrong = instance.driftgate(

@@ -4,14 +4,15 @@ import argparse
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from include.warehouse.embedded.errors import RootInUseError
+from include.warehouse.embedded.server import PortInUseError, configured, listen
+from include.warehouse.embedded.warehouse import Warehouse
 
 log = logging.getLogger("include.warehouse.embedded")
 
 _CANNOT_START = 2
-_NOT_NEEDED = ("pandas", "boto3", "botocore")
-"""What the connector, of which only the errors are used here, would import if it could: half of the start-up time."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,11 +21,6 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
-    with _without(_NOT_NEEDED):
-        from include.warehouse.embedded.errors import RootInUseError
-        from include.warehouse.embedded.server import PortInUseError, configured, listen
-        from include.warehouse.embedded.warehouse import Warehouse
-
     try:
         password = options.password_file.read_text(encoding="utf-8").strip()
         if not password:
@@ -37,18 +33,6 @@ def main(arguments: list[str] | None = None) -> int:
     except (PortInUseError, RootInUseError, OSError) as error:
         return _cannot_start(str(error))
     return 0
-
-
-@contextlib.contextmanager
-def _without(modules: Sequence[str]) -> Iterator[None]:
-    """Make modules that are not loaded yet look as if they were not installed."""
-    hidden = {module: None for module in modules if module not in sys.modules}
-    sys.modules.update(hidden)  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for module in hidden:
-            del sys.modules[module]
 
 
 def _cannot_start(reason: str) -> int:

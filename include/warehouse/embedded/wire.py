@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 from fakesnow import arrow as fakesnow_arrow
 from fakesnow.rowtype import ColumnInfo
 
+# pyarrow looks for pandas when it is first used, and two threads that do so at once can trip over each other.
+pa.array([0])
+
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 _SNOWFLAKE_TYPES: Final = {

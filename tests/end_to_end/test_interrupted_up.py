@@ -1,0 +1,38 @@
+"""Ctrl-C while `up` starts."""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from running_instance import COMMAND, COMPONENTS, RunningInstance
+
+pytestmark = pytest.mark.end_to_end
+
+
+def test_an_interrupted_up_leaves_nothing_behind(instance: RunningInstance, tmp_path: Path) -> None:
+    # Given: another instance, in the middle of its start
+    other = RunningInstance(
+        tmp_path,
+        {
+            **instance.environment,
+            "DRIFTGATE_STATE": str(tmp_path / "state"),
+            "DRIFTGATE_AIRFLOW_PORT": "18471",
+            "DRIFTGATE_WAREHOUSE_PORT": "18472",
+        },
+    )
+    starting = subprocess.Popen([COMMAND, "up"], env=other.environment, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(other.processes()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(other.processes()) >= 2
+
+    # When
+    starting.send_signal(signal.SIGINT)
+    starting.communicate(timeout=60)
+
+    # Then
+    assert starting.returncode == 130
+    assert other.processes() == []
+    assert len(instance.processes()) >= len(COMPONENTS)
