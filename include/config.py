@@ -13,13 +13,27 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from include.config_types import (
+    PROJECT_ROOT as PROJECT_ROOT,  # noqa: PLC0414 - part of this module's interface, too
+)
+from include.config_types import (
+    Identifier,
+    Pattern,
+    PatternOfBoth,
+    Schedule,
+    StageUrl,
+    Weights,
+    not_reserved,
+)
 from include.errors import ConfigError
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
 PIPELINES_VARIABLE = "DRIFTGATE_PIPELINES"
 STORE_VARIABLE = "DRIFTGATE_STORE"
+
+OWN_STAGES = ("MODELS", "WORK")
+"""The internal stages that each pipeline has: its models' files, and rows on their way into tables."""
 
 SMALL_CNN_MAX_SIZE = 96
 """The largest image side, in pixels, that the small CNN is made for."""
@@ -35,36 +49,6 @@ Architecture = Literal[
     "efficientnet_v2_s",
     "convnext_tiny",
 ]
-
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$", to_upper=True)]
-"""A Snowflake identifier that needs no quotes, in upper case, as Snowflake stores it."""
-
-
-def _absolute_if_local(url: str) -> str:
-    """Make the path of a file URL absolute: one that is not is read from the project's root."""
-    if not url.startswith("file://"):
-        return url
-    path = url.removeprefix("file://")
-    return url if path.startswith("/") else f"file://{PROJECT_ROOT}/{path}"
-
-
-Url = Annotated[
-    str, StringConstraints(pattern=r"^(file|s3|s3gov|gcs|azure)://[^'\s\\{}%]+$"), AfterValidator(_absolute_if_local)
-]
-
-
-def _valid_pattern(pattern: str) -> str:
-    """Refuse a pattern that Python and Snowflake would read differently, or not at all."""
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
-    if re.search(r"\(\?(?!P<)", pattern):
-        raise ValueError("Snowflake's expressions know no (?…) groups; only (?P<name>…) is translated for it")
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_valid_pattern)]
 
 
 class _Part(BaseModel):
@@ -89,7 +73,7 @@ class StageConfig(_Part):
 
     name: Identifier
     """The stage's name in the pipeline's schema."""
-    url: Url | None = None
+    url: StageUrl | None = None
     """Where an external stage's files lie (file:// on the embedded warehouse); none: an internal stage."""
 
 
@@ -103,6 +87,9 @@ class StagesConfig(_Part):
 
     @model_validator(mode="after")
     def _two_stages(self) -> Self:
+        for stage in (self.training, self.incoming):
+            if stage.name in OWN_STAGES:
+                raise ValueError(f"{stage.name} is the name of a stage that Driftgate makes for itself")
         if self.training.name == self.incoming.name:
             raise ValueError(f"training and incoming must be two stages, both are {self.training.name}")
         return self
@@ -111,7 +98,7 @@ class StagesConfig(_Part):
 class LabelsConfig(_Part):
     """How an image of the training stage gets its label; a row of LABELS wins over it."""
 
-    from_path: Pattern = "^(?P<label>[^/]+)/"
+    from_path: PatternOfBoth = "^(?P<label>[^/]+)/"
     """A regular expression on the path, with a group called label."""
 
     @model_validator(mode="after")
@@ -140,7 +127,7 @@ class ModelConfig(_Part):
 
     architecture: Architecture = "small_cnn"
     """small_cnn (for images up to 96 px), or a torchvision architecture."""
-    weights: str = "none"
+    weights: Weights = "none"
     """What training starts from: none (random), DEFAULT (torchvision's, downloaded), or a safetensors file."""
 
 
@@ -179,7 +166,7 @@ class StoreConfig(_Part):
     """Where decoded pixels and models in work lie; each task must see the same."""
 
     url: str | None = None
-    """An fsspec URL; by default the folder in DRIFTGATE_STORE, else .local/store in the project."""
+    """A folder (read from the project's root) or an fsspec URL; by default DRIFTGATE_STORE, else .local/store."""
 
 
 class PipelineConfig(_Part):
@@ -197,8 +184,19 @@ class PipelineConfig(_Part):
     gate: GateConfig = GateConfig()
     inference: InferenceConfig = InferenceConfig()
     store: StoreConfig = StoreConfig()
-    schedule: str | None = "@hourly"
+    schedule: Schedule | None = "@hourly"
     """When inference runs: a cron expression, an Airflow preset, or null for only when it is triggered."""
+
+    @model_validator(mode="after")
+    def _schema_is_an_identifier(self) -> Self:
+        not_reserved(self.schema_name)
+        return self
+
+    @model_validator(mode="after")
+    def _small_cnn_starts_from_nothing_that_torchvision_has(self) -> Self:
+        if self.model.architecture == "small_cnn" and self.model.weights == "DEFAULT":
+            raise ValueError("model.weights: torchvision has no DEFAULT weights for small_cnn; use none or a file")
+        return self
 
     @model_validator(mode="after")
     def _small_cnn_is_for_small_images(self) -> Self:
@@ -217,7 +215,9 @@ class PipelineConfig(_Part):
     @property
     def store_url(self) -> str:
         """The root of this pipeline's files."""
-        root = self.store.url or os.environ.get(STORE_VARIABLE) or str(PROJECT_ROOT / ".local" / "store")
+        root = self.store.url or os.environ.get(STORE_VARIABLE) or ".local/store"
+        if "://" not in root:
+            root = str(PROJECT_ROOT / root)
         return f"{root.rstrip('/')}/{self.name}"
 
     def to_json(self) -> str:
@@ -287,18 +287,24 @@ def load_pipeline(path: Path) -> PipelineConfig:
 def find_pipelines(folder: Path | None = None) -> Iterator[PipelineConfig | BrokenPipeline]:
     """Read every pipeline file of a folder, sorted by file name; a wrong one does not keep the others from loading."""
     folder = folder or pipelines_folder()
-    seen: dict[str, Path] = {}
+    names: dict[str, Path] = {}
+    schemas: dict[tuple[str, str], Path] = {}
     for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
         try:
             config = load_pipeline(path)
         except ConfigError as error:
             yield BrokenPipeline(path, str(error))
             continue
-        if config.name in seen:
-            yield BrokenPipeline(path, f"{path}: name: {config.name!r} is taken by {seen[config.name]}")
-            continue
-        seen[config.name] = path
-        yield config
+        schema = (config.warehouse.database, config.schema_name)
+        if config.name in names:
+            yield BrokenPipeline(path, f"{path}: name: {config.name!r} is taken by {names[config.name]}")
+        elif schema in schemas:
+            yield BrokenPipeline(
+                path, f"{path}: warehouse.schema: {'.'.join(schema)} is taken by {schemas[schema]}; each needs its own"
+            )
+        else:
+            names[config.name] = schemas[schema] = path
+            yield config
 
 
 def load_pipeline_named(name: str, folder: Path | None = None) -> PipelineConfig:

@@ -18,7 +18,7 @@ from include.catalog.urls import URL_SECONDS, url_refresher
 from include.config import PipelineConfig, StageConfig
 from include.errors import ConcurrentChangeError, DriftgateError, FetchError, SnapshotError
 from include.warehouse.identifiers import quote_identifier
-from include.warehouse.loading import LOADED_KEYS, LOADED_SNAPSHOT, loaded_rows
+from include.warehouse.loading import LOADED_KEYS, LOADED_PIXELS, LOADED_SNAPSHOT, loaded_rows
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -112,7 +112,9 @@ def freeze_snapshot(
             f"stage {training.name} ({training.url or 'internal'}) has no labelled image: put images there whose path "
             f"matches labels.from_path ({config.labels.from_path!r}), as in shirt/0001.jpg"
         )
-    digests = _digests(warehouse, labelled, (training, incoming), work_path=work_path, read_digests=read_digests)
+    digests = _digests(
+        warehouse, labelled, (training, incoming), run_id=run_id, work_path=work_path, read_digests=read_digests
+    )
     readable = [image for image in labelled if image.key in digests]
     _check_classes(readable, digests)
 
@@ -149,6 +151,7 @@ def _digests(
     labelled: Sequence[_Labelled],
     stages: Sequence[StageConfig],
     *,
+    run_id: str,
     work_path: str,
     read_digests: DigestReader,
 ) -> dict[ImageKey, str]:
@@ -169,18 +172,37 @@ def _digests(
                 identifiers={"stage": quote_identifier(stage.name)},
             )
         ]
-    for row, digest in zip(
-        located, read_digests([row.url for row in located], refresh=url_refresher(warehouse, located)), strict=True
-    ):
-        if digest.sha256 is not None:
-            digests[ImageKey(row.stage, row.relative_path, row.etag)] = digest.sha256
-        elif digest.error is not None and digest.error.is_transient:
-            raise FetchError(
-                f"{row.relative_path} of stage {row.stage} could not be read: {digest.error}"
-            ) from digest.error
-        else:
-            log.warning("%s of stage %s is left out: %s", row.relative_path, row.stage, digest.error)
-    return digests
+    read = read_digests([row.url for row in located], refresh=url_refresher(warehouse, located))
+    keys = [ImageKey(row.stage, row.relative_path, row.etag) for row in located]
+    _keep(warehouse, list(zip(keys, read, strict=True)), run_id=run_id, work_path=work_path)
+    return digests | {key: digest.sha256 for key, digest in zip(keys, read, strict=True) if digest.sha256 is not None}
+
+
+def _keep(warehouse: Warehouse, read: Sequence[tuple[ImageKey, ContentDigest]], *, run_id: str, work_path: str) -> None:
+    """Write down what was read of images, so that it is not read again, and quarantine what nobody can read.
+
+    Raises:
+        FetchError: A file could not be read this time.
+    """
+    rows = [
+        (*key, digest.sha256, *(None,) * 7, str(digest.error) if digest.sha256 is None else None)
+        for key, digest in read
+        if digest.error is None or not digest.error.is_transient
+    ]
+
+    def keep() -> None:
+        warehouse.run("pixels/set_content_digests")
+        warehouse.run("pixels/merge_quarantine", run_id=run_id)
+
+    with loaded_rows(warehouse, LOADED_PIXELS, rows, work_path=work_path):
+        warehouse.alone(keep)
+    failed = [(key, digest.error) for key, digest in read if digest.error is not None and digest.error.is_transient]
+    if failed:
+        key, error = failed[0]
+        raise FetchError(
+            f"{len(failed)} of {len(read)} images could not be read; the first is {key.relative_path} of stage "
+            f"{key.stage}: {error}"
+        ) from error
 
 
 def _check_classes(images: Sequence[_Labelled], digests: Mapping[ImageKey, str]) -> None:
@@ -207,7 +229,7 @@ def _check_classes(images: Sequence[_Labelled], digests: Mapping[ImageKey, str])
 def _write(
     warehouse: Warehouse, snapshot: Snapshot, rows: Sequence[tuple[str, ...]], *, run_id: str, work_path: str
 ) -> None:
-    """Write the snapshot, and with it what was read of its images and on which side they are."""
+    """Write the snapshot, and with it on which side its images are."""
 
     def write() -> None:
         if warehouse.fetch("snapshots/count_split_conflicts", _Count)[0].n:

@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 from include.config import LabelsConfig, StageConfig
-from include.errors import CatalogShrunkError, StageError, WarehouseError, WarehouseUnavailableError
+from include.errors import CatalogShrunkError, StageError, WarehouseError
 from include.warehouse.identifiers import quote_identifier
 from include.warehouse.session import Warehouse
 
@@ -91,9 +91,9 @@ def sync_stage(
 def _refresh(warehouse: Warehouse, stage: StageConfig, identifiers: dict[str, str]) -> None:
     try:
         warehouse.run("catalog/refresh_stage", identifiers=identifiers)
-    except WarehouseUnavailableError:
-        raise
     except WarehouseError as error:
+        if error.is_transient:
+            raise
         raise StageError(
             f"stage {stage.name} ({stage.url or 'internal'}) cannot be listed: {error}. Check that its files "
             "are there, and run ./driftgate setup after the pipeline file has changed"

@@ -7,7 +7,9 @@ from include.errors import CommandError
 
 def start_hint(state: LocalState) -> str:
     """Return what starts the instance."""
-    return "./driftgate demo starts it" if state.is_demo else "./driftgate up starts it"
+    if not state.is_demo:
+        return "./driftgate up starts it"
+    return "./driftgate up --demo starts it again" if state.exists else "./driftgate demo starts it"
 
 
 def open_airflow(state: LocalState) -> AirflowApi:

@@ -7,11 +7,24 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
 
+from include.commands.airflow_answers import (
+    DagRun,
+    LogLine,
+    LogPosition,
+    TaskInstance,
+    checked,
+    detail_of,
+    last_line,
+    parse_log_line,
+    parse_run,
+    parse_task_instance,
+    without_source_details,
+)
 from include.errors import CommandError
 
 URL_VARIABLE = "DRIFTGATE_AIRFLOW_URL"
@@ -24,72 +37,6 @@ _ATTEMPTS = 4
 _PAUSE_S = 0.5
 DAG_PATIENCE_S = 90.0
 """How long a new DAG may take from its file to the API: two rounds of the DAG processor."""
-
-FINISHED_RUN_STATES = frozenset({"success", "failed"})
-FINISHED_TASK_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-
-
-class DagRun(NamedTuple):
-    """A run as Airflow tells it."""
-
-    dag_id: str
-    run_id: str
-    state: str
-    started_at: datetime | None
-    ended_at: datetime | None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it has come to its end."""
-        return self.state in FINISHED_RUN_STATES
-
-    @property
-    def seconds(self) -> float | None:
-        """How long it took, or None if it has not come to its end."""
-        return (self.ended_at - self.started_at).total_seconds() if self.started_at and self.ended_at else None
-
-
-class TaskInstance(NamedTuple):
-    """A task of a run; a mapped one has an index of 0 and more."""
-
-    task_id: str
-    map_index: int
-    try_number: int
-    state: str | None
-    started_at: datetime | None
-    seconds: float | None
-
-    @property
-    def label(self) -> str:
-        """The task's name, with its index if it is mapped."""
-        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether it has come to its end."""
-        return self.state in FINISHED_TASK_STATES
-
-
-class LogLine(NamedTuple):
-    """A line of a task's log."""
-
-    at: datetime | None
-    level: str
-    logger: str
-    file: str
-    """The name of the file that logged it."""
-    text: str
-    error: str | None
-    """The exception in one line, if the line tells of one."""
-
-
-@dataclass
-class LogPosition:
-    """Up to where a task's log was read; moved on by `AirflowApi.read_log`."""
-
-    token: str | None = None
-    n_lines: int = 0
-    """Lines that were read after the place that the token stands for."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +82,7 @@ class AirflowApi:
                     f"Airflow at {url} refuses the password of {user!r}: './driftgate down' and './driftgate up' "
                     "start it with the one in the local state"
                 )
-            token = str(_checked(answer).json()["access_token"])
+            token = str(checked(answer).json()["access_token"])
         return cls(url, _client(token=token, trust_env=False), start_hint)
 
     def __enter__(self) -> Self:
@@ -153,14 +100,14 @@ class AirflowApi:
     def import_errors(self) -> list[str]:
         """Return what keeps DAG files from loading: file and last line of the error."""
         return [
-            f"{found['filename']}: {_last_line(found['stack_trace'])}"
+            f"{found['filename']}: {last_line(found['stack_trace'])}"
             for found in self._pages("/api/v2/importErrors", "import_errors")
         ]
 
     def unpause(self, dag_id: str) -> None:
         """Let a DAG run: a run of a paused one would stay in the queue for ever."""
         path = f"/api/v2/dags/{quote(dag_id, safe='')}"
-        _checked(self._send("PATCH", path, params={"update_mask": "is_paused"}, json={"is_paused": False}))
+        checked(self._send("PATCH", path, params={"update_mask": "is_paused"}, json={"is_paused": False}))
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], *, say: Callable[[str], None]) -> DagRun:
         """Start a run.
@@ -185,7 +132,7 @@ class AirflowApi:
             if answer.status_code == httpx.codes.CONFLICT:
                 return self.run(dag_id, run_id)
             if answer.status_code != httpx.codes.NOT_FOUND:
-                return _run(_checked(answer).json())
+                return parse_run(checked(answer).json())
             if time.monotonic() > deadline:
                 raise CommandError(self._unknown_dag(dag_id))
             if not is_waiting:
@@ -195,27 +142,17 @@ class AirflowApi:
 
     def run(self, dag_id: str, run_id: str) -> DagRun:
         """Return a run as it is now."""
-        return _run(_checked(self._send("GET", _run_path(dag_id, run_id))).json())
+        return parse_run(checked(self._send("GET", _run_path(dag_id, run_id))).json())
 
     def scheduler_is_healthy(self) -> bool:
         """Whether a scheduler gave a sign of life in the last half minute."""
-        health = _checked(self._send("GET", "/api/v2/monitor/health")).json()
+        health = checked(self._send("GET", "/api/v2/monitor/health")).json()
         return bool(health["scheduler"]["status"] == "healthy")
 
     def task_instances(self, run: DagRun) -> list[TaskInstance]:
         """Return the tasks of a run, those that were started first in front."""
         path = f"{_run_path(run.dag_id, run.run_id)}/taskInstances"
-        found = [
-            TaskInstance(
-                task_id=str(item["task_id"]),
-                map_index=int(item["map_index"]),
-                try_number=int(item["try_number"]),
-                state=item["state"],
-                started_at=_time(item["start_date"]),
-                seconds=item["duration"],
-            )
-            for item in self._pages(path, "task_instances")
-        ]
+        found = [parse_task_instance(item) for item in self._pages(path, "task_instances")]
         never = datetime.max.replace(tzinfo=UTC)
         return sorted(found, key=lambda task: (task.started_at or never, task.task_id, task.map_index))
 
@@ -230,8 +167,8 @@ class AirflowApi:
         )
         if answer.status_code == httpx.codes.NOT_FOUND:
             return []
-        content = _checked(answer).json()
-        lines = _without_source_details([_log_line(item) for item in content["content"]])
+        content = checked(answer).json()
+        lines = without_source_details([parse_log_line(item) for item in content["content"]])
         new = lines[position.n_lines :]
         if content.get("continuation_token"):
             position.token, position.n_lines = content["continuation_token"], 0
@@ -251,7 +188,7 @@ class AirflowApi:
     def _trigger_once(self, dag_id: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
         answer = self._send("POST", path, json=body)
         if answer.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY}:
-            raise CommandError(f"{dag_id} does not start: {_detail(answer)}")
+            raise CommandError(f"{dag_id} does not start: {detail_of(answer)}")
         return answer
 
     def _unknown_dag(self, dag_id: str) -> str:
@@ -262,7 +199,7 @@ class AirflowApi:
     def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
         offset = 0
         while True:
-            page = _checked(self._send("GET", path, params={"limit": _PAGE, "offset": offset})).json()
+            page = checked(self._send("GET", path, params={"limit": _PAGE, "offset": offset})).json()
             yield from page[key]
             offset += len(page[key])
             if not page[key] or offset >= page["total_entries"]:
@@ -293,77 +230,3 @@ def _client(*, token: str | None = None, trust_env: bool = True) -> httpx.Client
 
 def _run_path(dag_id: str, run_id: str) -> str:
     return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    """Return the answer if it is a good one.
-
-    Raises:
-        CommandError: It tells of an error.
-    """
-    if answer.is_success:
-        return answer
-    where = f"{answer.request.method} {answer.request.url.copy_with(query=None)}"
-    # Airflow 3.3 says 403 of a token that it cannot read, and 401 of one that is missing or has expired.
-    if answer.status_code == httpx.codes.UNAUTHORIZED or "JWT" in answer.text:
-        raise CommandError(
-            f"Airflow refuses the token ({where}): is it expired, or another Airflow's? {_detail(answer)}"
-        )
-    if answer.status_code == httpx.codes.FORBIDDEN:
-        raise CommandError(f"this user may not do that in Airflow ({where}): {_detail(answer)}")
-    raise CommandError(f"Airflow answers {answer.status_code} to {where}: {_detail(answer)}")
-
-
-def _detail(answer: httpx.Response) -> str:
-    """Return what the server says about an error, in one line."""
-    try:
-        detail = answer.json()["detail"]
-    except (ValueError, KeyError, TypeError):
-        detail = answer.text
-    if isinstance(detail, list):  # FastAPI's findings about a request
-        detail = "; ".join(f"{'.'.join(map(str, item.get('loc', [])))}: {item.get('msg')}" for item in detail)
-    first = str(detail).strip().split("\n", maxsplit=1)[0]
-    return first[:500] or answer.reason_phrase
-
-
-def _run(item: Mapping[str, Any]) -> DagRun:
-    return DagRun(
-        dag_id=str(item["dag_id"]),
-        run_id=str(item["dag_run_id"]),
-        state=str(item["state"]),
-        started_at=_time(item["start_date"]),
-        ended_at=_time(item["end_date"]),
-    )
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _log_line(item: Mapping[str, Any] | str) -> LogLine:
-    if isinstance(item, str):
-        return LogLine(None, "info", "", "", item, None)
-    detail = item.get("error_detail")
-    # Exceptions are told from the one that was raised last; its cause is further back.
-    error = f"{detail[0].get('exc_type')}: {detail[0].get('exc_value')}" if detail else None
-    return LogLine(
-        at=_time(item.get("timestamp")),
-        level=str(item.get("level", "info")).lower(),
-        logger=str(item.get("logger", "")),
-        file=str(item.get("filename", "")),
-        text=str(item.get("event", "")),
-        error=error,
-    )
-
-
-def _without_source_details(lines: list[LogLine]) -> list[LogLine]:
-    """Leave out what the API server puts in front about where it read the log: it changes from answer to answer."""
-    if lines and lines[0].text == "::group::Log message source details":
-        end = next((i for i, line in enumerate(lines) if line.text == "::endgroup::"), 0)
-        return lines[end + 1 :]
-    return lines
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""

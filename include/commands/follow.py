@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from include.commands.airflow_api import AirflowApi, DagRun, LogLine, LogPosition, TaskInstance
+from include.commands.airflow_answers import DagRun, LogLine, LogPosition, TaskInstance
+from include.commands.airflow_api import AirflowApi
 from include.commands.console import Output
 from include.errors import CommandError, RunFailedError
 

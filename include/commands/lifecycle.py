@@ -58,9 +58,11 @@ def up(
 def down(
     everything: Annotated[bool, typer.Option("--all", help="The main instance and the demo's.")] = False,
     demo: OfDemo = False,
+    as_json: AsJson = False,
 ) -> None:
     """End what `up` or `demo` started, and nothing else."""
-    output = Output()
+    output = Output(as_json=as_json)
+    ended: list[str] = []
     states = [LocalState.locate(demo=False), LocalState.locate(demo=True)]
     for state in states if everything else [states[int(demo)]]:
         name = "the demo's instance" if state.is_demo else "the local instance"
@@ -68,7 +70,9 @@ def down(
             output.say(f"{name} was never started")
             continue
         stopped = LocalInstance(state, state.read_settings(), output.say).down()
+        ended += stopped
         output.say(f"{name}: {', '.join(stopped)} ended" if stopped else f"{name} does not run")
+    output.result({"ended": ended})
 
 
 def release_dags(api: AirflowApi, pipelines: Path, output: Output) -> None:

@@ -4,13 +4,13 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from include.config import PipelineConfig
 from include.errors import ConfigError
 from include.models.training import train
 from include.store.dataset import read_dataset
-from include.store.files import FileStore, sha256_of_file
+from include.store.files import FileStore, sha256_of_bytes
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,7 @@ class FittedModel:
 
     snapshot_id: str
     weights_path: str
-    """The safetensors file below the store's root."""
-    weights_sha256: str
+    """The safetensors file below the store's root, named by its digest."""
     n_training_images: int
     """The images that were really used."""
     seconds: float
@@ -82,13 +81,12 @@ def fit_snapshot(warehouse: Warehouse, store: FileStore, config: PipelineConfig,
         seed=seed_of(snapshot_id),
         horizontal_flip=config.training.horizontal_flip,
     )
-    weights_path = f"fitted/{snapshot_id}-{config.digest[:16]}.safetensors"
-    with store.new_file(weights_path) as path:
-        save_file(trained.model.state_dict(), path)
+    weights = save(trained.model.state_dict())
+    weights_path = f"fitted/{sha256_of_bytes(weights)}.safetensors"
+    store.write(weights_path, weights)
     return FittedModel(
         snapshot_id=snapshot_id,
         weights_path=weights_path,
-        weights_sha256=sha256_of_file(store.local_path(weights_path)),
         n_training_images=trained.n_images,
         seconds=round(trained.seconds, 3),
     )

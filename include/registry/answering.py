@@ -1,9 +1,12 @@
 """A version's answers to a batch of images, as a file that the commit takes up."""
 
+import json
 import logging
+import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from include.errors import ArtefactError
@@ -12,7 +15,7 @@ from include.models.artefact import LoadedModel
 from include.models.prediction import Predictor
 from include.registry.artefacts import load_version
 from include.store.batches import Batch
-from include.store.files import FileStore
+from include.store.files import FileStore, sha256_of_file
 from include.store.pixels import PixelReader
 from include.store.preparation import LocatedImages, locate_batch
 from include.warehouse.loading import LOADED_PREDICTIONS, write_rows
@@ -54,9 +57,7 @@ def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
         )
     located = locate_batch(warehouse, store, batch, work_path=work_path)
     rows = _rows(model, batch.version, located, store) if located.keys else []
-    path = f"answers/{PurePosixPath(batch.path).stem}-v{batch.version}.parquet"
-    with store.new_file(path) as file:
-        write_rows(file, LOADED_PREDICTIONS, rows)
+    path = _write(store, rows)
     seconds = time.monotonic() - started
     log.info(
         "version %d answered %d of %d images in %.1f s (%d are quarantined or could not be fetched)",
@@ -69,11 +70,21 @@ def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
     return Answers(path, len(rows))
 
 
+def _write(store: FileStore, rows: Sequence[tuple[object, ...]]) -> str:
+    """Write answers to a file that is named by its digest, and return its name."""
+    with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
+        file = Path(folder) / "answers.parquet"
+        write_rows(file, LOADED_PREDICTIONS, rows)
+        path = f"answers/{sha256_of_file(file)}.parquet"
+        store.write(path, file.read_bytes())
+    return path
+
+
 def _rows(model: LoadedModel, version: int, located: LocatedImages, store: FileStore) -> list[tuple[object, ...]]:
     answers = Predictor(model).predict(PixelReader(store, located.locations))
     now = datetime.now(UTC).replace(tzinfo=None)
     return [
-        (*key, version, label, float(confidence), scores.tolist(), now)
+        (*key, version, label, float(confidence), json.dumps(scores.tolist()), now)
         for key, label, confidence, scores in zip(
             located.keys, answers.labels, answers.confidences, answers.scores, strict=True
         )

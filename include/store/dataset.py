@@ -35,8 +35,8 @@ class Dataset(NamedTuple):
 class _Row(NamedTuple):
     label: str
     split: str
-    segment: str
-    segment_row: int
+    segment: str | None
+    segment_row: int | None
 
 
 def read_dataset(
@@ -48,22 +48,30 @@ def read_dataset(
         SnapshotError: Nothing is readable, a side is empty, or a class has no image to train on.
         MissingSegmentError: Pixels are gone since they were prepared.
     """
-    rows = warehouse.fetch(
+    images = warehouse.fetch(
         "snapshots/select_dataset",
         _Row,
         snapshot_id=snapshot_id,
         preprocessing_digest=preprocessing_digest(preprocessing),
     )
+    classes = tuple(sorted({image.label for image in images}))
+    rows = [
+        (image.label, image.split, PixelLocation(image.segment, image.segment_row))
+        for image in images
+        if image.segment is not None and image.segment_row is not None
+    ]
     if not rows:
         raise SnapshotError(f"none of the images of snapshot {snapshot_id[:12]} is readable: see QUARANTINE for why")
-    classes = tuple(sorted({row.label for row in rows}))
-    untrained = set(classes) - {row.label for row in rows if row.split == Split.TRAIN}
+    untrained = set(classes) - {label for label, split, _ in rows if split == Split.TRAIN}
     if untrained:
-        raise SnapshotError(f"no readable image to train on for the classes {', '.join(sorted(untrained))}: add some")
-    reader = PixelReader(store, [PixelLocation(row.segment, row.segment_row) for row in rows])
+        raise SnapshotError(
+            f"no readable image to train on for the classes {', '.join(sorted(untrained))}: see QUARANTINE for why, "
+            "and add images or remove the class"
+        )
+    reader = PixelReader(store, [location for _, _, location in rows])
     number = {label: place for place, label in enumerate(classes)}
-    labels = np.array([number[row.label] for row in rows], dtype=np.int64)
-    splits = np.array([row.split for row in rows])
+    labels = np.array([number[label] for label, _, _ in rows], dtype=np.int64)
+    splits = np.array([split for _, split, _ in rows])
 
     def side(split: Split) -> LabelledImages:
         places = np.flatnonzero(splits == split)

@@ -60,7 +60,7 @@ def write_segment(
         raise ValueError(f"{len(content_digests)} digests do not go with pixels {pixels.dtype} {pixels.shape}")
     identity = "\n".join([preprocessing_digest, *content_digests])
     segment = f"segments/{hashlib.sha256(identity.encode()).hexdigest()}.safetensors"
-    if store.exists(segment) and _is_whole(store, segment):
+    if store.exists(segment) and is_whole(store, segment):
         return segment
     metadata = {"preprocessing_digest": preprocessing_digest, "n_images": str(len(pixels))}
     with store.new_file(segment) as path:
@@ -69,6 +69,15 @@ def write_segment(
         except SafetensorError as error:
             raise StoreError(f"{segment} cannot be written in the store {store.url}: {error}") from error
     return segment
+
+
+def is_whole(store: FileStore, segment: str) -> bool:
+    """Whether a segment is there with all its bytes."""
+    try:
+        _map_segment(store, segment)
+    except MissingSegmentError:
+        return False
+    return True
 
 
 class PixelReader:
@@ -138,14 +147,6 @@ class SubsetSource:
     def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the images at these places of the subset, in this order: RGB, [len(indices), size, size, 3]."""
         return self._source.gather(self._rows[indices])
-
-
-def _is_whole(store: FileStore, segment: str) -> bool:
-    try:
-        _map_segment(store, segment)
-    except MissingSegmentError:
-        return False
-    return True
 
 
 def _map_segment(store: FileStore, segment: str) -> NDArray[np.uint8]:

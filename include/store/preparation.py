@@ -14,7 +14,7 @@ from include.images.preprocess import PreprocessedBatch, preprocess
 from include.images.preprocessing import preprocessing_digest
 from include.store.batches import Batch
 from include.store.files import FileStore
-from include.store.pixels import PixelLocation, write_segment
+from include.store.pixels import PixelLocation, is_whole, write_segment
 from include.warehouse.identifiers import quote_identifier
 from include.warehouse.loading import LOADED_KEYS, LOADED_PIXELS, loaded, loaded_rows
 from include.warehouse.session import Warehouse
@@ -62,8 +62,8 @@ def prepare_batch(
 ) -> None:
     """Put the pixels of a batch into the store, as far as they are not there.
 
-    What cannot be decoded gets a row in QUARANTINE. What cannot be fetched is left for the next run: it is neither
-    quarantined nor does it keep the rest from being used.
+    What cannot be decoded gets a row in QUARANTINE. What cannot be fetched is never quarantined. In inference it is left
+    for the next run and keeps no other image from being classified; training needs all images of its snapshot.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -74,7 +74,8 @@ def prepare_batch(
         work_path: Where this try of the task may put files below the work stage.
 
     Raises:
-        FetchError: Not one of the images that are to be decoded could be fetched.
+        FetchError: Not one of the images that are to be decoded could be fetched; in training, one of them could not.
+            What was fetched is in the store all the same.
     """
     started = time.monotonic()
     digest = preprocessing_digest(batch.preprocessing)
@@ -91,6 +92,8 @@ def prepare_batch(
         _tell(images, prepared)
         if len(prepared.failed) == len(images):
             raise FetchError(f"none of {len(images)} images could be fetched: {prepared.failed[0].error}")
+    if n_failed and batch.version is None:
+        raise FetchError(f"{n_failed} of {batch.n_images} images to train on could not be fetched: see the log above")
     log.info(
         "batch of %d images: %d were there, %d decoded, %d quarantined, %d not fetched, in %.1f s",
         batch.n_images,
@@ -128,9 +131,9 @@ def _missing_images(
     """Return the images of a batch that have to be decoded, those of lost segments among them."""
     with _loaded_keys(warehouse, store, batch, work_path=work_path):
         segments = warehouse.fetch("pixels/select_known_segments", _Segment, preprocessing_digest=digest)
-        lost = [row.segment for row in segments if not store.exists(row.segment)]
+        lost = [row.segment for row in segments if not is_whole(store, row.segment)]
         if lost:
-            log.warning("%d of %d segments are lost: their images are decoded again", len(lost), len(segments))
+            log.warning("%d of %d segments are lost or torn: their images are decoded again", len(lost), len(segments))
         return [
             image
             for stage in (stages.training, stages.incoming)

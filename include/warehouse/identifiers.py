@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from include.config import PipelineConfig
+from include.config_types import STAGE_URL
 from include.errors import WarehouseError
 
 WORK_STAGE = "WORK"
@@ -13,14 +14,14 @@ MODELS_STAGE = "MODELS"
 
 _IDENTIFIER = re.compile(r"[A-Z_][A-Z0-9_]{0,254}")
 _STAGE_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
-_URL = re.compile(r"(file|s3|s3gov|gcs|azure)://[^'\s\\{}%]+")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 def quote_identifier(name: str) -> str:
     """Return the identifier as it may stand in a statement.
 
-    It stands there in upper case and without quotes, which a stage location could not have.
+    It stands there in upper case and without quotes, which need no quotes of their own in `'@STAGE/path'`; reserved
+    words, which would need them, are refused with the pipeline file.
 
     Raises:
         WarehouseError: It is not a plain identifier.
@@ -46,9 +47,9 @@ def quote_url(url: str) -> str:
     """Return a stage's URL as it may stand between single quotes.
 
     Raises:
-        WarehouseError: The scheme is unknown, or it holds quotes, spaces, braces, percent or line feeds.
+        WarehouseError: It is not what `include.config_types.STAGE_URL` allows.
     """
-    if not _URL.fullmatch(url):
+    if not STAGE_URL.fullmatch(url):
         raise WarehouseError(f"{url!r} is not a URL that a stage can have")
     return url
 

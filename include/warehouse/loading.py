@@ -77,7 +77,7 @@ LOADED_PREDICTIONS = LoadedTable(
             ("VERSION", pa.int64()),
             ("TYPE", pa.string()),
             ("CONFIDENCE", pa.float64()),
-            ("SCORES", pa.list_(pa.float64())),
+            ("SCORES", pa.string()),  # JSON
             ("PRED_TIMESTAMP", pa.timestamp("us")),
         ]
     ),

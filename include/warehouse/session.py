@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import tenacity
 from snowflake.connector import errors
 
-from include.errors import LockNotAcquiredError, WarehouseError, WarehouseUnavailableError
+from include.errors import ConcurrentChangeError, LockNotAcquiredError, WarehouseError, WarehouseUnavailableError
 from include.warehouse.identifiers import with_identifiers
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ Longer than the embedded warehouse lets a dead client hold it.
 MAX_READ_TRIES = 3
 
 _CONFLICT_ERRNOS = frozenset({625})
-"""Snowflake's 000625: the transaction was aborted because of a concurrent one."""
+"""Snowflake's 000625: a statement gave up waiting for a lock, after LOCK_TIMEOUT; on the embedded warehouse at once."""
 _NO_SUCH_OBJECT = 2003
 _BOUND_NAME = re.compile(r"%\(([a-z_0-9]+)\)s")
 
@@ -37,8 +37,8 @@ RowT = TypeVar("RowT", bound=NamedTuple)
 ResultT = TypeVar("ResultT")
 
 
-class _ConflictError(WarehouseError):
-    """Another transaction changed the same rows first."""
+class _ConflictError(ConcurrentChangeError):
+    """Another transaction held or changed the same rows for too long."""
 
 
 class Cursor(Protocol):

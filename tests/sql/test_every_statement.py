@@ -58,7 +58,7 @@ ROWS: dict[LoadedTable, tuple[object, ...]] = {
     LOADED_KEYS: ("TRAINING_IMAGES", "a/1.png", "e"),
     LOADED_SNAPSHOT: ("TRAINING_IMAGES", "a/1.png", "e", "a", "path", "train", "c0ffee"),
     LOADED_PIXELS: ("TRAINING_IMAGES", "a/1.png", "e", "c0ffee", "segments/a", 0, 1, 1, 0.5, 0.5, 0.5, None),
-    LOADED_PREDICTIONS: ("TRAINING_IMAGES", "a/1.png", "e", 1, "a", 0.9, [0.9, 0.1], datetime(2026, 1, 1)),
+    LOADED_PREDICTIONS: ("TRAINING_IMAGES", "a/1.png", "e", 1, "a", 0.9, "[0.9, 0.1]", datetime(2026, 1, 1)),
 }
 
 

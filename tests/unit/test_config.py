@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from include.config import BrokenPipeline, PipelineConfig, find_pipelines, load_pipeline, load_pipeline_named
+from include.config import (
+    PROJECT_ROOT,
+    BrokenPipeline,
+    PipelineConfig,
+    find_pipelines,
+    load_pipeline,
+    load_pipeline_named,
+)
+from include.config_types import PROJECT_ROOT
 from include.errors import ConfigError
 
 SMALLEST = """
@@ -44,6 +52,14 @@ def test_a_file_needs_no_more_than_a_name_and_two_stages(tmp_path: Path) -> None
         ("stages: {training: {name: a}, incoming: {name: A}}", ["stages", "must be two stages"]),
         ("stages: {training: {name: 'a; DROP'}, incoming: {name: b}}", ["stages.training.name", "got 'a; DROP'"]),
         ('stages: {training: {name: a, url: "file:///x\' y"}, incoming: {name: b}}', ["stages.training.url"]),
+        ("labels: {from_path: '^(?P<label>.+?)/'}", ["labels.from_path", "Snowflake's expressions have no '+?'"]),
+        ("stages: {training: {name: work}, incoming: {name: b}}", ["stages", "WORK is the name of a stage that"]),
+        ("stages: {training: {name: order}, incoming: {name: b}}", ["stages.training.name", "reserved word"]),
+        ("stages: {training: {name: a, url: 'ftp://x/'}, incoming: {name: b}}", ["stages.training.url", "ftp://x/"]),
+        ("name: order", ["ORDER is a reserved word of Snowflake"]),
+        ("schedule: every hour", ["schedule", "not a cron expression", "@hourly", "got 'every hour'"]),
+        ("model: {weights: default}", ["model.weights", "none, DEFAULT, or a file", "got 'default'"]),
+        ("model: {weights: DEFAULT}", ["model.weights", "no DEFAULT weights for small_cnn"]),
         ("name: Shirts", ["name", "got 'Shirts'"]),
         ("name: [", ["is not YAML"]),
         ("- a list", ["is not YAML"]),
@@ -72,14 +88,31 @@ def test_a_wrong_file_does_not_keep_the_others_from_loading(tmp_path: Path) -> N
     write(tmp_path, "name: broken\n", "a.yaml")
     write(tmp_path, SMALLEST, "b.yaml")
     write(tmp_path, SMALLEST, "c.yaml")
+    write(tmp_path, SMALLEST.replace("name: shirts", "name: polos", 1) + "warehouse: {schema: shirts}", "d.yaml")
 
-    broken, shirts, twin = find_pipelines(tmp_path)
+    broken, shirts, twin, neighbour = find_pipelines(tmp_path)
 
     assert isinstance(broken, BrokenPipeline)
     assert "stages: is required" in broken.reason
     assert isinstance(shirts, PipelineConfig)
     assert isinstance(twin, BrokenPipeline)
     assert f"is taken by {tmp_path / 'b.yaml'}" in twin.reason
+    assert isinstance(neighbour, BrokenPipeline)
+    assert f"DRIFTGATE.SHIRTS is taken by {tmp_path / 'b.yaml'}" in neighbour.reason
+
+
+def test_a_stages_url_is_made_whole(tmp_path: Path) -> None:
+    lines = "name: a\nstages:\n  training: {name: t, url: 's3://b/train'}\n  incoming: {name: i, url: 'file://x/new'}\n"
+
+    stages = load_pipeline(write(tmp_path, lines)).stages
+
+    assert stages.training.url == "s3://b/train/"
+    assert stages.incoming.url == f"file://{PROJECT_ROOT}/x/new/"
+
+
+@pytest.mark.parametrize("schedule", ["null", "'@daily'", "'*/5 * * * *'", "'0 6 * * MON'"])
+def test_schedules_that_airflow_takes_are_taken(tmp_path: Path, schedule: str) -> None:
+    assert load_pipeline(write(tmp_path, f"{SMALLEST}\nschedule: {schedule}")).name == "shirts"
 
 
 def test_an_unknown_pipeline_is_told_with_those_that_there_are(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+-- The keys of images, from Parquet files of the work stage.
 -- Identifiers: location
 COPY INTO LOADED_KEYS
 FROM (
@@ -7,4 +8,4 @@ FROM (
         $1:ETAG::VARCHAR
     FROM {location}
 )
-FILE_FORMAT = (TYPE = PARQUET)
+FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)

@@ -1,3 +1,4 @@
+-- What a batch found in its images, from Parquet files of the work stage.
 -- Identifiers: location
 COPY INTO LOADED_PIXELS
 FROM (
@@ -16,4 +17,4 @@ FROM (
         $1:REASON::VARCHAR
     FROM {location}
 )
-FILE_FORMAT = (TYPE = PARQUET)
+FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)

@@ -1,5 +1,5 @@
 -- The loaded images of one stage that were neither decoded so (or whose segment is lost) nor found to be unreadable.
--- Bound: stage_name, preprocessing_digest, lost_segments; identifiers: stage
+-- Bound: stage_name, preprocessing_digest, lost_segments, seconds; identifiers: stage
 SELECT
     LOADED_KEYS.STAGE,
     LOADED_KEYS.RELATIVE_PATH,

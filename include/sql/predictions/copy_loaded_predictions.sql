@@ -1,3 +1,5 @@
+-- The answers of a run, from Parquet files of the work stage. SCORES travel as JSON: Snowflake reads a Parquet list as
+-- nested objects. Without logical types it would read timestamps as bare numbers.
 -- Identifiers: location
 COPY INTO LOADED_PREDICTIONS
 FROM (
@@ -8,8 +10,8 @@ FROM (
         $1:VERSION::NUMBER,
         $1:TYPE::VARCHAR,
         $1:CONFIDENCE::FLOAT,
-        $1:SCORES::VARIANT,
+        PARSE_JSON($1:SCORES::VARCHAR),
         $1:PRED_TIMESTAMP::TIMESTAMP_NTZ
     FROM {location}
 )
-FILE_FORMAT = (TYPE = PARQUET)
+FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)

@@ -1,5 +1,5 @@
 -- The version in production: what the latest promotion or rollback points to.
-CREATE OR REPLACE VIEW CHAMPION AS
+CREATE OR REPLACE VIEW CHAMPION COPY GRANTS AS
 SELECT
     VERSION,
     EVENT_SEQ,

@@ -1,7 +1,7 @@
 -- What a consumer reads: one row per live incoming image, with the champion's answer, else that of the version promoted
 -- latest, else none yet (VERSION is null).
 -- Bound: incoming_stage
-CREATE OR REPLACE VIEW CURRENT_PREDICTIONS AS
+CREATE OR REPLACE VIEW CURRENT_PREDICTIONS COPY GRANTS AS
 WITH ANSWERS AS (
     SELECT
         PREDICTIONS.STAGE,

@@ -1,6 +1,6 @@
 -- The versions whose answers no longer count: a rollback recalls every version promoted since its target, and only a
 -- later rollback that names such a version brings it back.
-CREATE OR REPLACE VIEW RECALLED_VERSIONS AS
+CREATE OR REPLACE VIEW RECALLED_VERSIONS COPY GRANTS AS
 SELECT DISTINCT RECALLED.VERSION
 FROM MODEL_EVENTS AS ROLLBACK_EVENT
 INNER JOIN MODEL_EVENTS AS TARGET

@@ -1,5 +1,5 @@
 -- The versions whose answers count, best first: the champion, then those promoted before it, the latest first.
-CREATE OR REPLACE VIEW SERVING_VERSIONS AS
+CREATE OR REPLACE VIEW SERVING_VERSIONS COPY GRANTS AS
 SELECT
     PROMOTED.VERSION,
     ROW_NUMBER() OVER (

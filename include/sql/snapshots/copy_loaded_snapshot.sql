@@ -1,3 +1,4 @@
+-- The rows of a snapshot, from Parquet files of the work stage.
 -- Identifiers: location
 COPY INTO LOADED_SNAPSHOT
 FROM (
@@ -11,4 +12,4 @@ FROM (
         $1:CONTENT_SHA256::VARCHAR
     FROM {location}
 )
-FILE_FORMAT = (TYPE = PARQUET)
+FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)

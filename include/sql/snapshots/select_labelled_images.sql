@@ -1,4 +1,5 @@
 -- Every live image that has a label: the latest that a person gave, else (training stage only) the one in its path.
+-- Images that cannot be decoded are among them, those that are too large to be read are not.
 -- Bound: training_stage, incoming_stage
 WITH GIVEN AS (
     SELECT
@@ -25,8 +26,14 @@ LEFT JOIN GIVEN
         IMAGES.STAGE = GIVEN.STAGE
         AND IMAGES.RELATIVE_PATH = GIVEN.RELATIVE_PATH
         AND IMAGES.ETAG = GIVEN.ETAG
+LEFT JOIN QUARANTINE
+    ON
+        IMAGES.STAGE = QUARANTINE.STAGE
+        AND IMAGES.RELATIVE_PATH = QUARANTINE.RELATIVE_PATH
+        AND IMAGES.ETAG = QUARANTINE.ETAG
 WHERE
     IMAGES.GONE_AT IS NULL
     AND IMAGES.STAGE IN (%(training_stage)s, %(incoming_stage)s)
     AND COALESCE(GIVEN.LABEL, IMAGES.LABEL) IS NOT NULL
+    AND (IMAGES.CONTENT_SHA256 IS NOT NULL OR QUARANTINE.ETAG IS NULL)
 ORDER BY IMAGES.STAGE, IMAGES.RELATIVE_PATH, IMAGES.ETAG

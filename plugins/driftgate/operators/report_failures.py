@@ -28,12 +28,18 @@ class ReportFailuresOperator(BaseOperator):
             dag_id=context["dag"].dag_id, task_ids=list(self.watched), run_ids=[context["run_id"]]
         )
         failed = sorted(
-            task
+            _named(task, self.watched)
             for of_run in states.values()
             for task, state in of_run.items()
-            if state in {"failed", "upstream_failed"}
+            if state == "failed"
         )
         raise AirflowFailException(
             f"failed: {', '.join(failed)}. What the other batches answered is committed; the images of a failed batch "
             "are pending and come again with the next run. The log of each failed task says why"
         )
+
+
+def _named(task: str, watched: tuple[str, ...]) -> str:
+    """Return a mapped task as Airflow's UI names it: preprocess[0], where the states say preprocess_0."""
+    task_id, _, map_index = task.rpartition("_")
+    return f"{task_id}[{map_index}]" if task_id in watched and map_index.isdigit() else task

@@ -11,6 +11,7 @@ from include.catalog.split import Split
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
 from include.errors import FetchError, SnapshotError
+from include.images.limits import MAX_BYTES
 from include.images.preprocess import read_digests
 from include.warehouse.session import Warehouse
 
@@ -134,7 +135,23 @@ def test_a_file_that_cannot_be_fetched_stops_the_snapshot_and_is_named(
         (tmp_path / "train" / "red" / "1.png").unlink()
         return read_digests(urls, refresh=refresh)
 
-    with pytest.raises(FetchError, match=r"red/1.png of stage TRAINING_IMAGES could not be read"):
+    with pytest.raises(
+        FetchError, match=r"1 of 12 images could not be read; the first is red/1.png of stage TRAINING_IMAGES"
+    ):
         freeze(read=vanish)
 
     assert query("SELECT COUNT(*) FROM SNAPSHOTS") == [(0,)]
+    assert query("SELECT COUNT(CONTENT_SHA256) FROM IMAGES") == [(11,)]
+
+
+def test_a_file_that_is_too_large_is_quarantined_and_not_read_again(
+    two_classes: None, freeze: Freeze, query: Query, tmp_path: Path
+) -> None:
+    with (tmp_path / "train" / "red" / "huge.png").open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+
+    first = freeze()
+
+    assert query("SELECT RELATIVE_PATH FROM QUARANTINE") == [("red/huge.png",)]
+    assert sum(first.n_by_class.values()) == 12
+    assert freeze(read=never) == first

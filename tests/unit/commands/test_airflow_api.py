@@ -3,7 +3,8 @@ import pytest
 from airflow_server import airflow_server
 
 from include.commands import airflow_api
-from include.commands.airflow_api import AirflowApi, DagRun, LogPosition, TaskInstance
+from include.commands.airflow_answers import DagRun, LogPosition, TaskInstance
+from include.commands.airflow_api import AirflowApi
 from include.errors import CommandError
 
 RUN = DagRun("digits_training", "manual__1", "running", None, None)

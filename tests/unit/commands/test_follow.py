@@ -3,7 +3,8 @@ import pytest
 from airflow_server import airflow_server
 
 from include.commands import follow
-from include.commands.airflow_api import AirflowApi, DagRun
+from include.commands.airflow_answers import DagRun
+from include.commands.airflow_api import AirflowApi
 from include.commands.console import Output
 from include.commands.follow import RunFollower
 from include.errors import CommandError, RunFailedError

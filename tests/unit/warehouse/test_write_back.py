@@ -23,7 +23,7 @@ AT = datetime(2026, 11, 21, 12, 30, 15, 250_000)
 
 
 def answers(file: Path, names: list[str], version: int = 1, confidence: float = 0.75) -> Path:
-    rows = [("S", name, "e", version, "shirt", confidence, [confidence, 1 - confidence], AT) for name in names]
+    rows = [("S", name, "e", version, "shirt", confidence, f"[{confidence}, {1 - confidence}]", AT) for name in names]
     write_rows(file, LOADED_PREDICTIONS, rows)
     return file
 

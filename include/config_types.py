@@ -1,0 +1,95 @@
+"""What the fields of a pipeline file may hold, where that is more than a number or a text."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+_RESERVED_WORDS = """
+ACCOUNT ALL ALTER AND ANY AS BETWEEN BY CASE CAST CHECK COLUMN CONNECT CONNECTION CONSTRAINT CREATE CROSS CURRENT
+CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER DATABASE DELETE DISTINCT DROP ELSE EXISTS FALSE FOLLOWING FOR
+FROM FULL GRANT GROUP GSCLUSTER HAVING ILIKE IN INCREMENT INNER INSERT INTERSECT INTO IS ISSUE JOIN LATERAL LEFT LIKE
+LOCALTIME LOCALTIMESTAMP MINUS NATURAL NOT NULL OF ON OR ORDER ORGANIZATION QUALIFY REGEXP REVOKE RIGHT RLIKE ROW ROWS
+SAMPLE SCHEMA SELECT SET SOME START TABLE TABLESAMPLE THEN TO TRIGGER TRUE TRY_CAST UNION UNIQUE UPDATE USING VALUES
+VIEW WHEN WHENEVER WHERE WITH
+"""
+"""https://docs.snowflake.com/en/sql-reference/reserved-keywords."""
+
+
+def not_reserved(name: str) -> str:
+    """Refuse a reserved word, which could only stand in quotes."""
+    if name in _RESERVED_WORDS.split():
+        raise ValueError(f"{name} is a reserved word of Snowflake")
+    return name
+
+
+Identifier = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,254}$", to_upper=True), AfterValidator(not_reserved)
+]
+"""A Snowflake identifier that needs no quotes, in upper case, as Snowflake stores it."""
+
+STAGE_URL = re.compile(r"(file:///|(s3|s3gov|gcs|azure)://)[^'\\{}%\s]*/")
+"""What stands between quotes in a statement: no quotes, spaces, braces or percent signs, and a slash at the end."""
+
+
+def _stage_url(url: str) -> str:
+    """Complete a stage's URL: a file's path is read from the project's root, and a folder ends with a slash.
+
+    Without that slash Snowflake takes all files whose path starts so, and opens none of them.
+    """
+    path = url.removeprefix("file://")
+    if path != url and not path.startswith("/"):
+        url = f"file://{PROJECT_ROOT}/{path}"
+    url = url if url.endswith("/") else f"{url}/"
+    if not STAGE_URL.fullmatch(url):
+        raise ValueError(
+            f"{url} is not file://, s3://, s3gov://, gcs:// or azure:// and a path without spaces, quotes, braces and %"
+        )
+    return url
+
+
+StageUrl = Annotated[str, AfterValidator(_stage_url)]
+
+_PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
+
+
+def _valid_schedule(schedule: str) -> str:
+    """Refuse a schedule here, where the file and the field can be named, and not when the DAG is made."""
+    from croniter import croniter  # only for those that set one
+
+    if schedule not in _PRESETS and not croniter.is_valid(schedule):
+        raise ValueError(f"not a cron expression like '0 * * * *', null, or one of {', '.join(sorted(_PRESETS))}")
+    return schedule
+
+
+def _valid_weights(weights: str) -> str:
+    if weights not in {"none", "DEFAULT"} and not weights.endswith(".safetensors"):
+        raise ValueError("should be none, DEFAULT, or a file that ends with .safetensors")
+    return weights
+
+
+def _pattern(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+def _pattern_of_both(pattern: str) -> str:
+    """Refuse a pattern that Snowflake, which has POSIX extended expressions, does not know or reads differently."""
+    foreign = re.search(r"\(\?(?!P<)|[*+?}][?+]|\\[AZ1-9]", pattern)
+    if foreign:
+        raise ValueError(
+            f"Snowflake's expressions have no {foreign.group()!r}; only (?P<name>…) is translated for them"
+        )
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_pattern)]
+PatternOfBoth = Annotated[str, AfterValidator(_pattern), AfterValidator(_pattern_of_both)]
+Schedule = Annotated[str, AfterValidator(_valid_schedule)]
+Weights = Annotated[str, AfterValidator(_valid_weights)]

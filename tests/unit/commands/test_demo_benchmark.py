@@ -1,0 +1,32 @@
+import json
+
+from benchmarks.demo import figures_of, write
+
+STEPS = ("pictures", "start", "setup", "train", "infer", "answers")
+FIELDS = {"measure", "value", "unit", "reach", "better", "n", "spread", "against", "note"}
+
+
+def summary(total, accuracy):
+    seconds = {**dict.fromkeys(STEPS, 1.0), "total": total}
+    return {"seconds": seconds, "accuracies": {"test": accuracy, "new_images": 0.99}}
+
+
+def test_the_figures_are_medians_with_what_they_have_to_reach(tmp_path):
+    figures = figures_of([summary(100, 0.98), summary(200, 0.96), summary(120, 0.99)], note="2 cores")
+
+    write(figures, tmp_path / "results" / "demo.json")
+
+    written = json.loads((tmp_path / "results" / "demo.json").read_text())
+    assert all(set(row) == FIELDS for row in written)
+    assert all(isinstance(row["value"], int | float) and isinstance(row["reach"], int | float) for row in written)
+    total, accuracy = written[0], next(row for row in written if row["measure"].startswith("test accuracy"))
+    assert (total["value"], total["reach"], total["better"], total["n"], total["spread"]) == (120, 180, "lower", 3, 100)
+    assert (accuracy["value"], accuracy["reach"], accuracy["better"]) == (0.98, 0.97, "higher")
+
+
+def test_a_figure_that_is_not_reached_stands_in_the_table(tmp_path):
+    write(figures_of([summary(181, 0.98)], note=""), tmp_path / "demo.json")
+
+    table = (tmp_path / "demo.md").read_text().splitlines()
+    assert "**no**" in table[2]
+    assert all("**no**" not in row for row in table[3:])
