@@ -53,5 +53,6 @@ bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results
 requirements:  ## Pin requirements.in anew
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header requirements.in --output-file requirements.txt
 
-clean: down  ## Remove the environment and all local state
+clean:  ## End everything, and remove the environment and all local state
+	-@./driftgate down --all
 	rm -rf $(VENV) .local

@@ -62,8 +62,8 @@ def prepare_batch(
 ) -> None:
     """Put the pixels of a batch into the store, as far as they are not there.
 
-    What cannot be decoded gets a row in QUARANTINE. What cannot be fetched is never quarantined. In inference it is left
-    for the next run and keeps no other image from being classified; training needs all images of its snapshot.
+    What cannot be decoded gets a row in QUARANTINE. What cannot be fetched is never quarantined. In inference it is
+    left for the next run and keeps no other image from being classified; training needs all images of its snapshot.
 
     Args:
         warehouse: A session, not in a transaction.

@@ -145,7 +145,11 @@ def test_a_model_below_the_gate_is_registered_and_not_promoted(
 
 
 def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
-    pictures: None, run: Run, query: Query, tmp_path: Path, store: Any, monkeypatch: pytest.MonkeyPatch
+    pictures: None,
+    run: Run,
+    query: Query,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     run("training")
     from include.store import preparation
@@ -165,11 +169,44 @@ def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
     assert states(inference)["predict"] == "success failed"
     assert states(inference)["commit_predictions"] == "success"
     assert states(inference)["report_failures"] == "failed"
+    assert "failed: predict[1]. What the other batches answered is committed" in capfd.readouterr().out
     n_answered = query("SELECT COUNT(*) FROM CURRENT_PREDICTIONS WHERE VERSION = 1")[0][0]
     assert 0 < n_answered < 9
     assert run("inference").state == "success"
     assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(9, 9)]
     assert query("SELECT COUNT(*), COUNT(DISTINCT RELATIVE_PATH) FROM PREDICTIONS") == [(9, 9)]
+
+
+def test_a_batch_that_cannot_be_prepared_does_not_keep_the_other_one_back(
+    pictures: None, run: Run, query: Query, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run("training")
+    locked = [tmp_path / "new" / f"{name}.png" for name in ("blue 0", "blue 1", "blue 2", "green 0")]
+    contents = [path.read_bytes() for path in locked]
+    # The files vanish after the stage was listed.
+    from include.catalog import sync as sync_module
+
+    refresh = sync_module._refresh
+    with pytest.MonkeyPatch.context() as patched:
+
+        def refresh_then_lose(*arguments: Any) -> None:
+            refresh(*arguments)
+            for path in locked:
+                path.unlink(missing_ok=True)
+
+        patched.setattr(sync_module, "_refresh", refresh_then_lose)
+        inference = run("inference")
+
+    assert inference.state == "failed"
+    assert states(inference)["preprocess"] == "failed success"
+    assert states(inference)["commit_predictions"] == "success"
+    assert "failed: preprocess[0]" in capfd.readouterr().out
+    assert query("SELECT COUNT(VERSION) FROM CURRENT_PREDICTIONS")[0][0] == 5
+
+    for path, content in zip(locked, contents, strict=True):
+        path.write_bytes(content)
+    assert run("inference").state == "success"
+    assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(9, 9)]
 
 
 def test_a_run_with_a_missing_folder_fails_and_once_it_is_back_ends_as_if_it_had_run_once(

@@ -12,7 +12,6 @@ from include.config import (
     load_pipeline,
     load_pipeline_named,
 )
-from include.config_types import PROJECT_ROOT
 from include.errors import ConfigError
 
 SMALLEST = """

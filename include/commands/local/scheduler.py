@@ -5,10 +5,13 @@ seconds to import them. Only libraries: our own code is read anew by every task,
 """
 
 import importlib
+import os
 import runpy
 
 _LIBRARIES = ("airflow.providers.snowflake.hooks.snowflake", "snowflake.connector", "torch")
 
+# As include.models says it, which is too late once torch is there.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 for library in _LIBRARIES:
     importlib.import_module(library)
 runpy.run_module("airflow", run_name="__main__")

@@ -1,5 +1,6 @@
 """From staged images to the pixel store."""
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -111,6 +112,40 @@ def test_a_lost_segment_is_made_again(
     prepare(batch)
 
     assert pixels_of(warehouse, store, batch) == {"red.png": [200, 0, 0]}
+    assert query("SELECT COUNT(*) FROM PIXELS") == [(1,)]
+
+
+def test_a_torn_segment_is_made_again(
+    plan: Callable[[], Batch],
+    prepare: Callable[[Batch], None],
+    put_image: PutImage,
+    warehouse: Warehouse,
+    store: FileStore,
+    query: Query,
+) -> None:
+    put_image("red.png", colour=(200, 0, 0), stage="new")
+    batch = plan()
+    prepare(batch)
+    segment = store.local_path(query("SELECT SEGMENT FROM PIXELS")[0][0])
+    with segment.open("r+b") as file:
+        file.truncate(segment.stat().st_size - 10)
+
+    prepare(batch)
+
+    assert pixels_of(warehouse, store, batch) == {"red.png": [200, 0, 0]}
+
+
+def test_training_does_without_no_image_of_its_snapshot(
+    plan: Callable[[], Batch], prepare: Callable[[Batch], None], put_image: PutImage, query: Query
+) -> None:
+    put_image("stays.png", colour=(1, 2, 3), stage="new")
+    vanishing = put_image("vanishes.png", colour=(4, 5, 6), stage="new")
+    batch = dataclasses.replace(plan(), version=None)
+    vanishing.unlink()
+
+    with pytest.raises(FetchError, match="1 of 2 images to train on could not be fetched"):
+        prepare(batch)
+
     assert query("SELECT COUNT(*) FROM PIXELS") == [(1,)]
 
 

@@ -23,7 +23,9 @@ def test_paths_that_leave_the_stage_or_need_quotes_are_refused(path: str) -> Non
         stage_location("WORK", path)
 
 
-@pytest.mark.parametrize("url", ["http://x/", "s3://a'b/", "s3://a b/", "file:///a%2e/", "s3://a{b}/", "s3://a\n/", "s3://a"])
+@pytest.mark.parametrize(
+    "url", ["http://x/", "s3://a'b/", "s3://a b/", "file:///a%2e/", "s3://a{b}/", "s3://a\n/", "s3://a"]
+)
 def test_other_urls_are_refused(url: str) -> None:
     with pytest.raises(WarehouseError, match="is not a URL"):
         quote_url(url)
