@@ -7,17 +7,15 @@ is written down with the figures.
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
-COMMAND = ROOT / "driftgate"
+from benchmarks.figures import RESULTS, Figure, as_markdown, figure_of, write
+
+COMMAND = Path(__file__).resolve().parent.parent / "driftgate"
 
 _REACH_ACCURACY = 0.97
 _STEPS = {
@@ -29,29 +27,8 @@ _STEPS = {
     "answers": ("read the answers", 5.0),
 }
 """Each step, and its part of the three minutes that the whole may take, in seconds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One row of the table."""
-
-    measure: str
-    value: float
-    unit: str
-    reach: float
-    """What it has to reach."""
-    better: Literal["higher", "lower"]
-    n: int
-    """How many runs it is the median of."""
-    spread: float
-    """The largest minus the smallest."""
-    against: str | None = None
-    note: str = ""
-
-    @property
-    def is_reached(self) -> bool:
-        """Whether it is as good as it has to be."""
-        return self.value >= self.reach if self.better == "higher" else self.value <= self.reach
+_SMALL_TASKS = ("open_run", "plan", "promote", "announce")
+"""Tasks whose work is a few statements: what they take is what any task takes."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -81,10 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def figures_of(summaries: Sequence[dict[str, Any]], *, note: str) -> list[Figure]:
     """Return the table of several runs' summaries."""
     steps = [
-        _figure(f"of it: {title}", [s["seconds"][step] for s in summaries], unit="s", better="lower", reach=reach)
+        figure_of(f"of it: {title}", [s["seconds"][step] for s in summaries], unit="s", better="lower", reach=reach)
         for step, (title, reach) in _STEPS.items()
     ]
-    total = _figure(
+    total = figure_of(
         "demo, from nothing to the answers",
         [s["seconds"]["total"] for s in summaries],
         unit="s",
@@ -93,14 +70,14 @@ def figures_of(summaries: Sequence[dict[str, Any]], *, note: str) -> list[Figure
         note=note,
     )
     accuracies = [
-        _figure(
+        figure_of(
             "test accuracy on digits",
             [s["accuracies"]["test"] for s in summaries],
             unit="share",
             better="higher",
             reach=_REACH_ACCURACY,
         ),
-        _figure(
+        figure_of(
             "accuracy on the new digits",
             [s["accuracies"]["new_images"] for s in summaries],
             unit="share",
@@ -109,47 +86,32 @@ def figures_of(summaries: Sequence[dict[str, Any]], *, note: str) -> list[Figure
             note="not used by the pipeline; an image without an answer counts as wrong",
         ),
     ]
-    return [total, *steps, *accuracies]
-
-
-def write(figures: Sequence[Figure], target: Path) -> None:
-    """Write the figures as JSON, and the table beside it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps([asdict(figure) for figure in figures], indent=2) + "\n", encoding="utf-8")
-    target.with_suffix(".md").write_text(as_markdown(figures) + "\n", encoding="utf-8")
-
-
-def as_markdown(figures: Sequence[Figure]) -> str:
-    """Return the table in Markdown."""
-    lines = ["| measure | value | has to reach | reached | runs | spread | note |", "|---|---|---|---|---|---|---|"]
-    for figure in figures:
-        sign = "≥" if figure.better == "higher" else "≤"
-        lines.append(
-            f"| {figure.measure} | {figure.value:.3g} {figure.unit} | {sign} {figure.reach:g} {figure.unit} | "
-            f"{'yes' if figure.is_reached else '**no**'} | {figure.n} | {figure.spread:.2g} | {figure.note} |"
-        )
-    return "\n".join(lines)
-
-
-def _figure(
-    measure: str,
-    values: Sequence[float],
-    *,
-    unit: str,
-    better: Literal["higher", "lower"],
-    reach: float,
-    note: str = "",
-) -> Figure:
-    return Figure(
-        measure=measure,
-        value=round(statistics.median(values), 4),
-        unit=unit,
-        reach=reach,
-        better=better,
-        n=len(values),
-        spread=round(max(values) - min(values), 4),
-        note=note,
-    )
+    small = [
+        task["seconds"]
+        for summary in summaries
+        for tasks in summary["tasks"].values()
+        for task in tasks
+        if task["task_id"] in _SMALL_TASKS
+    ]
+    overheads = [
+        figure_of(
+            f"a warm task ({', '.join(_SMALL_TASKS)})",
+            small,
+            unit="s",
+            better="lower",
+            reach=0.2,
+            note="0.2 s is a task that does nothing; these open a session of the connector and run statements",
+        ),
+        figure_of(
+            "a hop from task to task",
+            [seconds for summary in summaries for seconds in summary["hop_seconds"].values()],
+            unit="s",
+            better="lower",
+            reach=0.25,
+            note="a run's time that no task was running, by its tasks",
+        ),
+    ]
+    return [total, *steps, *overheads, *accuracies]
 
 
 if __name__ == "__main__":

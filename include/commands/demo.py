@@ -14,6 +14,7 @@ from rich.table import Table
 
 from include.commands.access import open_airflow
 from include.commands.console import Output
+from include.commands.follow import FollowedRun
 from include.commands.lifecycle import release_dags, show_addresses
 from include.commands.local.contact_sheet import AnsweredImage, draw_contact_sheet
 from include.commands.local.digits import WrittenDigits, write_digits
@@ -21,7 +22,7 @@ from include.commands.local.instance import LocalInstance
 from include.commands.local.state import LocalState, Settings
 from include.commands.options import AirflowPort, AsJson, Verbose, WarehousePort
 from include.commands.pipelines import set_up
-from include.commands.runs import run_dag
+from include.commands.runs import described, run_dag
 from include.commands.warehouse_access import open_warehouse
 from include.config import PROJECT_ROOT, load_pipeline_named
 
@@ -91,7 +92,7 @@ def demo(
     with stopwatch.step("train", "Train, evaluate and promote"):
         training = run_dag("training", PIPELINE, {"reason": "the demo"}, state=state, output=output, verbose=verbose)
     with stopwatch.step("infer", "Classify the new images and write the answers back"):
-        run_dag("inference", PIPELINE, {}, state=state, output=output, verbose=verbose)
+        inference = run_dag("inference", PIPELINE, {}, state=state, output=output, verbose=verbose)
     with stopwatch.step("answers", "Read the answers, as SQL"):
         answers, test_accuracy = _read_answers(state)
         _show_answers(answers, output)
@@ -104,6 +105,8 @@ def demo(
         "accuracies": {"test": test_accuracy, "new_images": new_accuracy},
         "predictions": len(answers),
         "outcome": training.outcome,
+        "tasks": {kind: described(run)["tasks"] for kind, run in (("training", training), ("inference", inference))},
+        "hop_seconds": {"training": _hop_seconds(training), "inference": _hop_seconds(inference)},
         "seconds": {**stopwatch.seconds, "total": round(stopwatch.total, 2)},
     }
     (state.root / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -140,6 +143,15 @@ def _write_inputs(state: LocalState, settings: Settings) -> WrittenDigits:
         encoding="utf-8",
     )
     return digits
+
+
+def _hop_seconds(followed: FollowedRun) -> float:
+    """Return how long it took from the end of a task to the beginning of the next one, on average over a run.
+
+    The demo's runs have one task at a time, so it is the run's time that no task was running.
+    """
+    ran = [task.seconds for task in followed.tasks if task.seconds]
+    return round(max(0.0, (followed.run.seconds or 0.0) - sum(ran)) / max(1, len(ran)), 3)
 
 
 def _read_answers(state: LocalState) -> tuple[list[Answer], float]:

@@ -1,6 +1,7 @@
 import json
 
-from benchmarks.demo import figures_of, write
+from benchmarks.demo import figures_of
+from benchmarks.figures import write
 
 STEPS = ("pictures", "start", "setup", "train", "infer", "answers")
 FIELDS = {"measure", "value", "unit", "reach", "better", "n", "spread", "against", "note"}
@@ -8,7 +9,12 @@ FIELDS = {"measure", "value", "unit", "reach", "better", "n", "spread", "against
 
 def summary(total, accuracy):
     seconds = {**dict.fromkeys(STEPS, 1.0), "total": total}
-    return {"seconds": seconds, "accuracies": {"test": accuracy, "new_images": 0.99}}
+    return {
+        "seconds": seconds,
+        "accuracies": {"test": accuracy, "new_images": 0.99},
+        "tasks": {"training": [{"task_id": "open_run", "seconds": 0.1}, {"task_id": "train", "seconds": 20.0}]},
+        "hop_seconds": {"training": 0.2},
+    }
 
 
 def test_the_figures_are_medians_with_what_they_have_to_reach(tmp_path):
@@ -21,6 +27,8 @@ def test_the_figures_are_medians_with_what_they_have_to_reach(tmp_path):
     assert all(isinstance(row["value"], int | float) and isinstance(row["reach"], int | float) for row in written)
     total, accuracy = written[0], next(row for row in written if row["measure"].startswith("test accuracy"))
     assert (total["value"], total["reach"], total["better"], total["n"], total["spread"]) == (120, 180, "lower", 3, 100)
+    warm = next(row for row in written if row["measure"].startswith("a warm task"))
+    assert (warm["value"], warm["n"]) == (0.1, 3)
     assert (accuracy["value"], accuracy["reach"], accuracy["better"]) == (0.98, 0.97, "higher")
 
 

@@ -1,0 +1,35 @@
+"""How long `make test` takes: `python -m benchmarks.suite`, which runs the whole suite as it does."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.figures import RESULTS, as_markdown, figure_of, write
+
+ROOT = Path(__file__).resolve().parent.parent
+_REACH_S = 480.0
+
+
+def main() -> None:
+    """Run the suite and write the figure; a suite that fails has none."""
+    load = os.getloadavg()[0]
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "pytest", "-q"], cwd=ROOT, check=True)
+    figures = [
+        figure_of(
+            "make test, all tests",
+            [time.monotonic() - started],
+            unit="s",
+            better="lower",
+            reach=_REACH_S,
+            note=f"{os.cpu_count()} cores, load {load:.1f} at the start",
+        )
+    ]
+    write(figures, RESULTS / "suite.json")
+    print(as_markdown(figures))
+
+
+if __name__ == "__main__":
+    main()
