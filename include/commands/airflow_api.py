@@ -216,7 +216,7 @@ class AirflowApi:
             except httpx.ConnectError as error:
                 if attempt == _ATTEMPTS:
                     raise CommandError(f"Airflow does not answer at {self.url}: {self.start_hint}") from error
-            except httpx.TransportError as error:
+            except (httpx.TransportError, httpx.InvalidURL) as error:
                 if attempt == _ATTEMPTS:
                     raise CommandError(f"Airflow at {self.url} broke off ({type(error).__name__}: {error})") from error
             time.sleep(_PAUSE_S * attempt)

@@ -121,9 +121,11 @@ def _fresh_settings(
     stopped = LocalInstance(state, state.read_settings(), output.say).down()
     if stopped:
         output.say(f"ended the demo that still ran ({', '.join(stopped)})")
+    settings = state.read_settings().with_choices(airflow_port=airflow_port, warehouse_port=warehouse_port)
+    LocalInstance(state, settings, output.say).refuse_taken_ports()
     with state.locked():
         state.wipe()
-    return state.read_settings().with_choices(airflow_port=airflow_port, warehouse_port=warehouse_port)
+    return settings
 
 
 def _write_inputs(state: LocalState, settings: Settings) -> WrittenDigits:

@@ -11,7 +11,7 @@ from include.commands.console import Output
 from include.commands.follow import FollowedRun, RunFollower
 from include.commands.local.state import LocalState
 from include.commands.options import AcceptRemovals, AsJson, Name, OfDemo, Verbose
-from include.config import load_pipeline_named
+from include.config import TrainingConfig, load_pipeline_named
 
 
 def train(  # noqa: PLR0917  typer calls it, by name
@@ -27,6 +27,8 @@ def train(  # noqa: PLR0917  typer calls it, by name
     as_json: AsJson = False,
 ) -> None:
     """Train a pipeline's classifier, and follow the run. What is not given is as the pipeline file says.
+
+    If its DAG is paused, it is unpaused: the run would wait for ever.
 
     Example: ./driftgate train digits --n-epochs 5 --reason "a quick look"
     """
@@ -50,7 +52,10 @@ def infer(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Classify a pipeline's new images, write the answers to the warehouse, and follow the run."""
+    """Classify a pipeline's new images, write the answers to the warehouse, and follow the run.
+
+    If its DAG is paused, it is unpaused, and from then on runs by its schedule.
+    """
     output = Output(as_json=as_json)
     given = {"accept_removals": accept_removals or None}
     followed = run_dag("inference", name, given, state=LocalState.locate(demo=demo), output=output, verbose=verbose)
@@ -77,13 +82,14 @@ def run_dag(
         verbose: Whether to show what Airflow and libraries log, too.
 
     Raises:
-        ConfigError: There is no such pipeline, or its file is wrong.
+        ConfigError: There is no such pipeline, its file is wrong, or a parameter is out of range.
         CommandError: The run cannot be started or followed, or it failed.
     """
     folder = Path(state.read_settings().pipelines) if state.exists else None
     config = load_pipeline_named(name, folder)
     dag_id = f"{config.name}_{kind}"
     conf = {parameter: value for parameter, value in given.items() if value is not None}
+    config.with_training({field: value for field, value in conf.items() if field in TrainingConfig.model_fields})
     with open_airflow(state) as api:
         run = api.trigger(dag_id, conf, say=output.say)
         api.unpause(dag_id)

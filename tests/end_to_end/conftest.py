@@ -42,6 +42,12 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstan
         running.driftgate("down")
 
 
+@pytest.fixture
+def free_ports() -> list[int]:
+    """Two ports of this machine on which nobody listens."""
+    return _free_ports(2)
+
+
 def _write_inputs(running: RunningInstance) -> None:
     running.write_pipeline(
         "digits",

@@ -11,15 +11,17 @@ from running_instance import COMMAND, COMPONENTS, RunningInstance
 pytestmark = pytest.mark.end_to_end
 
 
-def test_an_interrupted_up_leaves_nothing_behind(instance: RunningInstance, tmp_path: Path) -> None:
+def test_an_interrupted_up_leaves_nothing_behind(
+    instance: RunningInstance, tmp_path: Path, free_ports: list[int]
+) -> None:
     # Given: another instance, in the middle of its start
     other = RunningInstance(
         tmp_path,
         {
             **instance.environment,
             "DRIFTGATE_STATE": str(tmp_path / "state"),
-            "DRIFTGATE_AIRFLOW_PORT": "18471",
-            "DRIFTGATE_WAREHOUSE_PORT": "18472",
+            "DRIFTGATE_AIRFLOW_PORT": str(free_ports[0]),
+            "DRIFTGATE_WAREHOUSE_PORT": str(free_ports[1]),
         },
     )
     starting = subprocess.Popen([COMMAND, "up"], env=other.environment, stdout=subprocess.PIPE, text=True)

@@ -1,10 +1,13 @@
 """From images to answers, through the real scheduler and the REST API, by the command."""
 
+from typing import get_args
+
 import httpx
 import pytest
 from running_instance import COMPONENTS, RunningInstance
 
 from include.commands.airflow_api import AirflowApi
+from include.commands.local.state import SecretName
 from include.errors import CommandError
 
 pytestmark = pytest.mark.end_to_end
@@ -58,7 +61,8 @@ def test_a_failed_run_says_why_and_what_to_do(instance: RunningInstance) -> None
     [
         (("train", "nothing"), ["'nothing'", "digits, empty"]),
         (("train", "wrong"), ["wrong.yaml", "model.architecture", "'resnet1'", "small_cnn"]),
-        (("train", "digits", "--n-epochs", "0"), ["n_epochs", "minimum of 1"]),
+        (("train", "digits", "--base-lr", "nan"), ["training.base_lr", "less than or equal to 1", "got nan"]),
+        (("train", "digits", "--n-epochs", "0"), ["training.n_epochs", "greater than or equal to 1", "got 0"]),
     ],
 )
 def test_a_wrong_call_is_refused_before_anything_runs(
@@ -119,11 +123,12 @@ def test_only_who_may_can_trigger(instance: RunningInstance) -> None:
     assert "refuses the token" in wrong.stderr
 
 
-def test_no_secret_is_in_a_log(instance: RunningInstance) -> None:
-    secrets = [instance.state.secret(name) for name in ("warehouse_password", "admin_password", "fernet_key")]
+def test_no_secret_is_in_a_log_or_in_the_list_of_processes(instance: RunningInstance) -> None:
+    secrets = [*(instance.state.secret(name) for name in get_args(SecretName)), "signature="]
 
-    logs = [path for path in instance.state.logs.rglob("*.log") if path.is_file()]
-    leaks = [path for path in logs for secret in secrets if secret in path.read_text(errors="replace")]
+    logs = [path for path in instance.state.logs.rglob("*") if path.is_file()]
+    texts = {str(path): path.read_text(errors="replace") for path in logs}
+    texts |= {f"process {process.pid}": " ".join(process.cmdline()) for process in instance.processes()}
 
-    assert logs
-    assert leaks == []
+    assert len(logs) > len(COMPONENTS)
+    assert [where for where, text in texts.items() for secret in secrets if secret in text] == []

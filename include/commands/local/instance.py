@@ -77,7 +77,7 @@ class LocalInstance:
             missing = [name for name in COMPONENTS if name not in self.running()]
             self._refuse_other_ports(missing)
             self.processes.stop(missing, grace_s=STOP_GRACE_S)  # what is left of one that was killed
-            self._refuse_taken_ports(missing)
+            self.refuse_taken_ports(missing)
             self.state.keep_settings(self.settings)
             self.state.write_airflow_passwords()
             with self._ended_on_failure(missing):
@@ -158,6 +158,10 @@ class LocalInstance:
         started = time.monotonic()
         migration = self._start_component(_MIGRATION)
         code = _wait_for_end(migration)
+        if code is None and migration.is_running:
+            raise CommandError(
+                f"Airflow's database was not ready after {START_PATIENCE_S:.0f} s: look into {self.state.logs}"
+            )
         if code != 0:
             raise self._ended(_MIGRATION)
         self.processes.stop([_MIGRATION], grace_s=STOP_GRACE_S)
@@ -201,7 +205,12 @@ class LocalInstance:
                 f"(warehouse) with the pipelines of {kept.pipelines}: './driftgate down' first to change that"
             )
 
-    def _refuse_taken_ports(self, missing: Sequence[str]) -> None:
+    def refuse_taken_ports(self, missing: Sequence[str] = COMPONENTS) -> None:
+        """Make sure that the ports of components that are to be started are free.
+
+        Raises:
+            CommandError: One is not; the message says who has it, and how to choose another.
+        """
         ports = {WAREHOUSE: self.settings.warehouse_port, API_SERVER: self.settings.airflow_port}
         if self.settings.warehouse_port == self.settings.airflow_port:
             raise CommandError(f"port {self.settings.airflow_port} cannot be both Airflow's and the warehouse's")

@@ -8,6 +8,7 @@ the session is what is ended.
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ import psutil
 from include.errors import CommandError
 
 _TAIL_BYTES = 16_384
+_MARK_VARIABLE = "DRIFTGATE_PROCESS"
+"""The variable by which what a process started is known to be its own."""
 
 
 class _Start(NamedTuple):
@@ -41,11 +44,13 @@ class StartedProcess:
         name: What it is, e.g. scheduler.
         pid: Its id, which is also its session's.
         start: When it was started.
+        mark: What it has in its environment, and all that it started too.
     """
 
     name: str
     pid: int
     start: _Start
+    mark: str = ""
 
     @property
     def is_running(self) -> bool:
@@ -58,16 +63,20 @@ class StartedProcess:
     def members(self) -> list[psutil.Process]:
         """Return the living processes of its session: itself and what it started, even if it has ended itself.
 
-        An id is not given to a new process as long as it is a living session's, so these are never a stranger's.
+        An id is not given to a new process as long as it is a living session's. Once the whole session has ended it may
+        be, and that session's leader may have ended, too: then only the mark tells that a process is ours.
         """
-        if self.start.boot != _boot() or _start_of(self.pid) not in {self.start, None}:
+        leader = _start_of(self.pid)
+        if self.start.boot != _boot() or leader not in {self.start, None}:
             return []
-        return [process for process in psutil.process_iter() if self._has_member(process)]
+        return [process for process in psutil.process_iter() if self._has_member(process, by_mark=leader is None)]
 
-    def _has_member(self, process: psutil.Process) -> bool:
+    def _has_member(self, process: psutil.Process, *, by_mark: bool) -> bool:
         try:
-            return os.getsid(process.pid) == self.pid and process.status() != psutil.STATUS_ZOMBIE
-        except (psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) != self.pid or process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return not by_mark or (bool(self.mark) and process.environ().get(_MARK_VARIABLE) == self.mark)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError, PermissionError):
             return False
 
 
@@ -91,7 +100,7 @@ class ProcessFolder:
         """Return the process that was started under this name, whether or not it still runs."""
         try:
             content = json.loads(self._file(name).read_text(encoding="utf-8"))
-            return StartedProcess(name, int(content["pid"]), _Start(**content["start"]))
+            return StartedProcess(name, int(content["pid"]), _Start(**content["start"]), str(content["mark"]))
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
@@ -108,6 +117,7 @@ class ProcessFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
+        mark = secrets.token_hex(16)
         with self.log_file(name).open("ab") as log:
             log.write(f"--- {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} start of {name}\n".encode())
             log.flush()
@@ -117,15 +127,24 @@ class ProcessFolder:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=dict(environment),
+                    env={**environment, _MARK_VARIABLE: mark},
                     cwd=cwd,
                     start_new_session=True,
                 )
             except OSError as error:
                 raise CommandError(f"{name}: {command[0]} cannot be started ({error.strerror})") from error
-        process = StartedProcess(name, child.pid, _start_of(child.pid) or _Start(_boot(), "ended at once"))
+        try:
+            return self._record(name, child.pid, mark)
+        except BaseException:  # ctrl-C above all: nobody would know of it
+            child.kill()
+            raise
+
+    def _record(self, name: str, pid: int, mark: str) -> StartedProcess:
+        """Write down what was started."""
+        process = StartedProcess(name, pid, _start_of(pid) or _Start(_boot(), "ended at once"), mark)
+        content = {"pid": pid, "start": process.start._asdict(), "mark": mark}
         partial = self._file(name).with_suffix(".partial")
-        partial.write_text(json.dumps({"pid": process.pid, "start": process.start._asdict()}), encoding="utf-8")
+        partial.write_text(json.dumps(content), encoding="utf-8")
         partial.replace(self._file(name))
         return process
 

@@ -27,6 +27,9 @@ ADMIN = "admin"
 VIEWER = "viewer"
 WAREHOUSE_USER = "driftgate"
 
+_MARKER = ".driftgate-state"
+"""The file by which a folder is known to be one that may be wiped."""
+
 SecretName = Literal[
     "admin_password", "viewer_password", "warehouse_password", "jwt_secret", "api_secret_key", "fernet_key"
 ]
@@ -157,7 +160,10 @@ class LocalState:
         Raises:
             CommandError: Another command is at it.
         """
+        is_new = not any(self.root.glob("*"))
         self.processes.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            (self.root / _MARKER).touch()
         with (self.processes / "lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -168,10 +174,19 @@ class LocalState:
             yield
 
     def wipe(self) -> None:
-        """Remove everything that is kept but the lock."""
-        for entry in self.root.glob("*"):
-            if entry == self.processes:
-                continue
+        """Remove everything that is kept but the lock.
+
+        Raises:
+            CommandError: The folder holds files and was never one of ours.
+        """
+        marker = self.root / _MARKER
+        entries = [entry for entry in self.root.glob("*") if entry not in {self.processes, marker}]
+        if entries and not marker.exists():
+            raise CommandError(
+                f"{self.root} is not a folder of Driftgate, it holds {entries[0].name}: empty it, or choose another "
+                "by DRIFTGATE_STATE"
+            )
+        for entry in entries:
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:

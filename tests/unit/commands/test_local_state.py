@@ -98,12 +98,25 @@ def test_two_commands_do_not_start_at_once(tmp_path):
 
 def test_wiping_removes_all_but_the_lock(tmp_path):
     state = LocalState(tmp_path / "demo")
-    state.secret("admin_password")
+    with state.locked():
+        state.secret("admin_password")
     outside = tmp_path / "outside"
     outside.mkdir()
     (state.root / "link").symlink_to(outside, target_is_directory=True)
     with state.locked():
         state.wipe()
 
-    assert [path.name for path in state.root.iterdir()] == ["run"]
+    assert sorted(path.name for path in state.root.iterdir()) == [".driftgate-state", "run"]
     assert outside.is_dir()
+
+
+def test_a_folder_of_someone_else_is_not_wiped(tmp_path):
+    thesis = tmp_path / "demo" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("years of work")
+    state = LocalState(thesis.parent)
+
+    with state.locked(), pytest.raises(CommandError, match=r"is not a folder of Driftgate, it holds thesis\.txt"):
+        state.wipe()
+
+    assert thesis.read_text() == "years of work"

@@ -108,6 +108,31 @@ def test_a_stranger_with_a_recycled_pid_is_left_alone(folder):
     stranger.wait()
 
 
+def test_what_a_stranger_left_in_a_recycled_session_is_left_alone(folder):
+    # Given: the file of a process that ended, whose pid was by now the session of a stranger that has ended, too
+    start(folder, "ours", SLEEP)
+    content = json.loads((folder.path / "ours.json").read_text())
+    folder.stop(["ours"], grace_s=5)
+    leader = subprocess.Popen(
+        [sys.executable, "-c", "import subprocess; subprocess.Popen(['sleep', '60'])"], start_new_session=True
+    )
+    leader.wait()
+    [orphan] = [p for p in psutil.process_iter() if p.pid != leader.pid and session_of(p) == leader.pid]
+    (folder.path / "ours.json").write_text(json.dumps({**content, "pid": leader.pid}))
+
+    # When, then
+    assert folder.stop(["ours"], grace_s=0.1) == []
+    assert orphan.is_running()
+    orphan.kill()
+
+
+def session_of(process):
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
 def test_a_process_of_an_earlier_boot_is_left_alone(folder):
     process = start(folder, "ours", SLEEP)
     file = folder.path / "ours.json"
