@@ -70,7 +70,7 @@ class Changes:
         if isinstance(statement, exp.Copy):
             return self._prepare_copy(session, statement, type_id)
         target = _target(statement)
-        table, is_shared = _full_name(session, target), not session.context.is_temporary(target)
+        table, is_shared = full_name(session, target), not session.context.is_temporary(target)
         parts = session.translator.translate(statement, batch[0] if batch else parameters)
         if isinstance(statement, exp.Merge):
             run = _merge(session, parts[0], parameters, type_id)
@@ -92,7 +92,7 @@ class Changes:
         def run() -> Answer:
             return self._copy(session, plan, stage, found, type_id)
 
-        return Change(_full_name(session, plan.table), run, locks_table=False, is_atomic=False)
+        return Change(full_name(session, plan.table), run, locks_table=False, is_atomic=False)
 
     def _copy(
         self, session: Session, plan: CopyPlan, stage: Stage, found: dict[str, FileState], type_id: int
@@ -196,7 +196,8 @@ def _parts(session: Session, table: exp.Table) -> tuple[str, str, str]:
     )
 
 
-def _full_name(session: Session, table: exp.Table) -> str:
+def full_name(session: Session, table: exp.Table) -> str:
+    """Return a table's full name, as its lock has it."""
     return ".".join(_parts(session, table))
 
 

@@ -2,7 +2,6 @@
 
 import datetime
 import glob
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from fakesnow.copy_into import CopyParams, MatchByColumnName, ReadJSON, ReadParq
 from sqlglot import Expr, exp
 
 from include.warehouse.embedded.errors import compilation_error, syntax_error, unsupported
-from include.warehouse.embedded.files import FileState
+from include.warehouse.embedded.files import FileState, matcher
 from include.warehouse.embedded.stage_sql import Location, parse_location
 
 _IGNORED_OPTIONS = frozenset({"TRUNCATECOLUMNS", "ENFORCE_LENGTH", "RETURN_FAILED_ONLY", "SIZE_LIMIT"})
@@ -83,7 +82,7 @@ def choose_files(plan: CopyPlan, found: Mapping[str, FileState]) -> dict[str, Fi
     """Return those of the location's files that FILES and PATTERN name.
 
     Raises:
-        SnowflakeError: A file that FILES names is not there.
+        SnowflakeError: A file that FILES names is not there, or PATTERN is no regular expression.
     """
     chosen = dict(found)
     if plan.options.files:
@@ -92,8 +91,8 @@ def choose_files(plan: CopyPlan, found: Mapping[str, FileState]) -> dict[str, Fi
             raise compilation_error(f"Remote file '{missing[0]}' was not found", errno=91016, sqlstate="22000")
         chosen = {name: found[name] for name in named}
     if plan.pattern is not None:
-        pattern = re.compile(plan.pattern)
-        chosen = {path: state for path, state in chosen.items() if pattern.fullmatch(path)}
+        matches = matcher(plan.pattern)
+        chosen = {path: state for path, state in chosen.items() if matches(path)}
     return chosen
 
 

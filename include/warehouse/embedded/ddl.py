@@ -1,5 +1,6 @@
 """Statements that change a catalog. Each commits by itself, as on Snowflake."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import duckdb
@@ -7,6 +8,7 @@ from fakesnow import info_schema, statement_type
 from sqlglot import Expr, exp
 
 from include.warehouse.embedded.answers import Answer, succeeded
+from include.warehouse.embedded.changes import full_name
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import compilation_error, missing_object, syntax_error, unsupported
 from include.warehouse.embedded.sessions import Session
@@ -27,6 +29,24 @@ def is_ddl(statement: Expr) -> bool:
 
 def _kind(statement: Expr) -> str:
     return str(statement.args.get("kind") or "").upper()
+
+
+def tables_to_lock(session: Session, statement: Expr) -> list[str]:
+    """Return the full names of the tables that a statement changes or removes, which no transaction may hold then.
+
+    Temporary tables are not among them: no other session has them.
+    """
+    if isinstance(statement, exp.Create):
+        if not statement.args.get("replace") or statement.find(exp.TemporaryProperty) is not None:
+            return []
+        named: Iterable[exp.Table] = [table for table in (statement.find(exp.Table),) if table is not None]
+    elif isinstance(statement, exp.Drop | exp.Alter | exp.TruncateTable):
+        named = statement.find_all(exp.Table)
+    else:
+        return []
+    if not isinstance(statement, exp.TruncateTable) and _kind(statement) != "TABLE":
+        return []
+    return sorted({full_name(session, table) for table in named if not session.context.is_temporary(table)})
 
 
 class Ddl:

@@ -25,6 +25,8 @@ class SnowflakeError(Exception):
         self.message = message
         self.errno = errno
         self.sqlstate = sqlstate
+        self.query_id: str | None = None
+        """The statement that failed, once it is known."""
 
     @property
     def code(self) -> str:

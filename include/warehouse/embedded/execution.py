@@ -10,9 +10,10 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +25,7 @@ from include.warehouse.embedded import stage_sql
 from include.warehouse.embedded.answers import Answer, answer_of, fetched, succeeded
 from include.warehouse.embedded.changes import Change, Changes
 from include.warehouse.embedded.databases import Databases
-from include.warehouse.embedded.ddl import Ddl, is_ddl
+from include.warehouse.embedded.ddl import Ddl, is_ddl, tables_to_lock
 from include.warehouse.embedded.errors import (
     LOCK_CONFLICT,
     UNFORESEEN,
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 
 AUTOCOMMIT_LOCK_WAIT_S: Final = 2.0
 """How long a statement outside a transaction waits for another's lock; on Snowflake it would be LOCK_TIMEOUT."""
+
+ResultT = TypeVar("ResultT")
 
 _RETRY_S: Final = 0.05
 _CHANGES: Final = (exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Copy)
@@ -130,8 +133,7 @@ class Executor:
             return self._change(session, statement, parameters, batch)
         if is_ddl(statement):
             commit(session)
-            with self._databases.ddl_lock:
-                return self._ddl.run(session, statement, parameters)
+            return self._change_catalog(session, statement, parameters)
         if isinstance(statement, exp.Use):
             return use(session, statement, self._databases)
         if _is_alter_session(statement):
@@ -178,7 +180,7 @@ class Executor:
         change = self._changes.prepare(session, statement, parameters, batch)
         transaction = session.transaction
         if transaction is None:
-            return self._retry_while_locked(session, change)
+            return self._retry_while_locked(session, change.table, lambda: _only_change(session, change))
         if transaction.begun:
             return _later_change(session, transaction, change)
         try:
@@ -188,16 +190,31 @@ class Executor:
                 raise
         return _first_change(session, change)
 
-    def _retry_while_locked(self, session: Session, change: Change) -> Answer:
-        """Run a change outside a transaction: nothing is lost by trying again."""
+    def _change_catalog(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
+        """Run DDL, after the transactions that hold its tables."""
+        done = False
+        try:
+            for table in tables_to_lock(session, statement):
+                take = partial(session.locks.take, table, session, snapshot_at=None)
+                self._retry_while_locked(session, table, take)
+            # not held while we wait: others change other tables meanwhile
+            with self._databases.ddl_lock:
+                answer = self._ddl.run(session, statement, parameters)
+            done = True
+            return answer
+        finally:
+            session.locks.release(session, committed=done)
+
+    def _retry_while_locked(self, session: Session, table: str, attempt: Callable[[], ResultT]) -> ResultT:
+        """Run what is no part of a transaction: nothing is lost by trying again."""
         wait = AUTOCOMMIT_LOCK_WAIT_S if session.lock_timeout is None else session.lock_timeout
         deadline = time.monotonic() + min(wait, AUTOCOMMIT_LOCK_WAIT_S)
         while True:
             try:
-                return _only_change(session, change)
+                return attempt()
             except Exception as error:
                 locked = translate(error).errno == LOCK_CONFLICT
-                if not locked or not (self._sessions.make_way(session, change.table) or time.monotonic() < deadline):
+                if not locked or not (self._sessions.make_way(session, table) or time.monotonic() < deadline):
                     raise
             time.sleep(_RETRY_S)
 

@@ -4,8 +4,9 @@ import hashlib
 import io
 import logging
 import os
+import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -70,6 +71,19 @@ def checked_prefix(prefix: str) -> str:
     return prefix
 
 
+def matcher(pattern: str) -> Callable[[str], object]:
+    """Return the test of PATTERN: whether all of a name matches the regular expression.
+
+    Raises:
+        SnowflakeError: It is no regular expression (100048).
+    """
+    try:
+        return re.compile(pattern).fullmatch
+    except (re.error, OverflowError, RecursionError) as error:
+        text = f"Invalid regular expression: '{pattern}', {error}"
+        raise SnowflakeError(text, errno=100048, sqlstate="2201B") from error
+
+
 def open_path(folder: Path, path: str) -> Path | None:
     """Return where an existing staged file lies, or None: no such file, or not below the folder after all symlinks."""
     try:
@@ -83,13 +97,15 @@ def open_path(folder: Path, path: str) -> Path | None:
 def find_files(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileState]]:
     """Yield each regular file whose path starts with the prefix, with its state, in no order.
 
-    Symbolic links are not followed, so nothing outside the folder is ever listed.
+    Symbolic links are not followed, those that the prefix names neither, so nothing outside the folder is ever listed.
 
     Raises:
         FileNotFoundError: The folder is not there.
     """
     start = prefix.rpartition("/")[0]
     root = os.fspath(folder)
+    if start and folder.is_dir() and not _is_without_links(folder, start):
+        return
     pending = [f"{start}/" if start else ""]
     first = True
     while pending:
@@ -111,6 +127,14 @@ def find_files(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileState]
                         pending.append(f"{path}/")
                 elif path.startswith(prefix) and (state := _state(entry)):
                     yield path, state
+
+
+def _is_without_links(folder: Path, path: str) -> bool:
+    """Say whether a path leads below the folder without a symbolic link on the way."""
+    try:
+        return (folder / path).resolve() == folder.resolve() / path
+    except (OSError, RuntimeError):  # links in a circle
+        return False
 
 
 def _state(entry: os.DirEntry[str]) -> FileState | None:
@@ -164,6 +188,7 @@ class Upload:
             SnowflakeError: The path leaves the folder.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._target = folder / checked_path(path)
         if not self._target.parent.resolve().is_relative_to(folder.resolve()):
             raise _escape(path)
@@ -181,6 +206,11 @@ class Upload:
         os.fsync(self._file.fileno())
         self._file.close()
         self._partial.replace(self._target)
+        # the name is durable only when its folder is, and a folder that was made for it when that one's is
+        for parent in self._target.parents:
+            _sync_folder(parent)
+            if parent == self._folder:
+                break
 
     def discard(self) -> None:
         """Drop what has arrived."""
@@ -188,10 +218,24 @@ class Upload:
         self._partial.unlink(missing_ok=True)
 
 
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove_files(folder: Path, paths: Iterable[str]) -> None:
-    """Remove files, and the folders that are empty then; what is gone already is no error."""
+    """Remove files, and the folders that are empty then; what is gone already is no error.
+
+    A file stays if a folder on its path is a symbolic link: it may lie outside, and is in no listing.
+    """
     for path in paths:
         file = folder / checked_path(path)
+        if not _is_without_links(folder, path.rpartition("/")[0]):
+            log.warning("a file is not removed: there is a symbolic link on the way to %s", file)
+            continue
         file.unlink(missing_ok=True)
         for parent in file.parents:
             if parent == folder or not _remove_if_empty(parent):

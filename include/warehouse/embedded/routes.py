@@ -89,12 +89,13 @@ def _answering(handler: Callable[[Request], Awaitable[dict[str, Any]]]) -> Handl
             failure = translate(error)
             log.info("%s: error %s (%s)", request.url.path, failure.code, failure.sqlstate)
             log.debug("%s", failure.message, exc_info=failure.errno == UNFORESEEN)
+            query_id = failure.query_id or str(uuid.uuid4())
             return JSONResponse(
                 {
                     "success": False,
                     "code": failure.code,
                     "message": failure.message,
-                    "data": {"errorCode": failure.code, "sqlState": failure.sqlstate, "queryId": str(uuid.uuid4())},
+                    "data": {"errorCode": failure.code, "sqlState": failure.sqlstate, "queryId": query_id},
                 }
             )
 
@@ -188,7 +189,7 @@ class _Api:
         # a client that lost the connection repeats the request with the same id: it must not run twice
         request_id = f"{session.id} {request.query_params.get('requestId') or uuid.uuid4()}"
         query_id = self._by_request.get(request_id)
-        if query_id is None or not (query_id in self._running or session.results.get(query_id)):
+        if query_id is None or not (query_id in self._running or query_id in session.results):
             query_id = str(uuid.uuid4())
             self._remember(request_id, query_id)
             self._running[query_id] = task = asyncio.create_task(self._run(session, query_id, body))
@@ -204,7 +205,11 @@ class _Api:
         query_id = request.path_params["query_id"]
         if query_id in self._running:
             return {"data": {"queries": [{"id": query_id, "status": "RUNNING"}]}}
-        known = session.results.get(query_id) is not None
+        try:
+            known = session.results.get(query_id) is not None
+        except SnowflakeError as failure:
+            failed = {"id": query_id, "status": "FAILED_WITH_ERROR", "errorCode": failure.code}
+            return {"data": {"queries": [{**failed, "errorMessage": failure.message}]}}
         return {"data": {"queries": [{"id": query_id, "status": "SUCCESS"}] if known else []}}
 
     def _forget_later(self, query_id: str) -> None:
@@ -217,7 +222,15 @@ class _Api:
             del self._by_request[next(iter(self._by_request))]
 
     async def _run(self, session: Session, query_id: str, body: dict[str, Any]) -> Answer:
-        answer = await run_in_threadpool(self._execute, session, body)
+        try:
+            answer = await run_in_threadpool(self._execute, session, body)
+        except Exception as error:
+            failure = translate(error)
+            failure.query_id = query_id
+            session.results.add_failure(query_id, failure)
+            if failure is error:
+                raise
+            raise failure from error
         session.results.add(query_id, answer)
         return answer
 

@@ -72,6 +72,13 @@ def set_parameter(session: Session, name: str, value: str | None) -> None:
             commit(session)
         session.autocommit = wanted
     elif name == "LOCK_TIMEOUT":
-        session.lock_timeout = None if value is None else float(value)
+        session.lock_timeout = None if value is None else _seconds(name, value)
     elif name == "TIMEZONE" and value is not None and value.upper() not in {"UTC", "ETC/UTC"}:
         raise unsupported(f"TIMEZONE = '{value}': sessions here are in UTC; set TIMEZONE = 'UTC'")
+
+
+def _seconds(name: str, value: str) -> float:
+    # no sign, no nan: Snowflake takes a whole number
+    if not (value.isascii() and value.isdigit()):
+        raise compilation_error(f"invalid value [{value}] for parameter '{name}'", errno=1008, sqlstate="22023")
+    return float(value)

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import duckdb
 from fakesnow.transforms.stage import TableStages
@@ -19,7 +19,7 @@ from include.warehouse.embedded.answers import Answer
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import SnowflakeError
 from include.warehouse.embedded.locks import Locks
-from include.warehouse.embedded.stages import StageKey, Stages
+from include.warehouse.embedded.stages import Stages
 from include.warehouse.embedded.translation import BASE_VARIABLE, Context, Translator
 
 log = logging.getLogger(__name__)
@@ -46,27 +46,57 @@ class Transaction:
     """When DuckDB's transaction began to read, in the time of the locks."""
 
 
+class _Failure(NamedTuple):
+    """A failed statement's error, without the traceback, which would keep all that the statement held."""
+
+    message: str
+    errno: int
+    sqlstate: str
+
+
 class Results:
-    """The last answers of a session, for RESULT_SCAN and for a client that asks again after a broken connection."""
+    """The last answers of a session, for RESULT_SCAN and for a client that asks again after a broken connection.
+
+    Failures are among them: a COMMIT that failed has ended its transaction, and a second one would succeed.
+    """
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._answers: OrderedDict[str, Answer | _Failure] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._answers)
 
+    def __contains__(self, query_id: str) -> bool:
+        return query_id in self._answers
+
     def add(self, query_id: str, answer: Answer) -> None:
         """Keep an answer, and let go of the oldest ones; the newest is always kept."""
+        self._keep(query_id, answer)
+
+    def add_failure(self, query_id: str, error: SnowflakeError) -> None:
+        """Keep a failure in the place of an answer."""
+        self._keep(query_id, _Failure(error.message, error.errno, error.sqlstate))
+
+    def _keep(self, query_id: str, answer: Answer | _Failure) -> None:
         self._answers[query_id] = answer
         while len(self._answers) > _KEPT_RESULTS or (len(self._answers) > 1 and self._size() > _KEPT_BYTES):
             self._answers.popitem(last=False)
 
     def get(self, query_id: str) -> Answer | None:
-        """Return an answer if it is still kept."""
-        return self._answers.get(query_id)
+        """Return an answer if it is still kept.
+
+        Raises:
+            SnowflakeError: The statement failed, with just this error.
+        """
+        answer = self._answers.get(query_id)
+        if isinstance(answer, _Failure):
+            failure = SnowflakeError(answer.message, errno=answer.errno, sqlstate=answer.sqlstate)
+            failure.query_id = query_id
+            raise failure
+        return answer
 
     def _size(self) -> int:
-        return sum(answer.table.nbytes for answer in self._answers.values())
+        return sum(answer.table.nbytes for answer in self._answers.values() if isinstance(answer, Answer))
 
 
 class Session:
@@ -86,7 +116,6 @@ class Session:
         self.autocommit = True
         self.lock_timeout: float | None = None
         self.transaction: Transaction | None = None
-        self.temporary_stages: set[StageKey] = set()
         self.results = Results()
         self.last_used = time.monotonic()
         self.running = False
@@ -227,8 +256,7 @@ class Sessions:
             session = self._sessions.pop(token, None)
         if session:
             session.close()
-            for key in session.temporary_stages:
-                self._stages.drop(key, if_exists=True)
+            self._stages.drop_temporary(session.id)
 
     def close_all(self) -> None:
         """End every session."""
@@ -238,11 +266,14 @@ class Sessions:
     def make_way(self, blocked: Session, table: str) -> bool:
         """Roll back the transaction that holds this table if it has been idle for too long, and say if it was."""
         session = self._locks.holder(table)
-        if session is None or session is blocked or session.idle_s < self._idle_transaction_s:
+        if session is None or session is blocked or not self._is_in_the_way(session, table):
             return False
         if not session.lock.acquire(blocking=False):
             return False
         try:
+            # a statement may have run since we looked; none can now
+            if not self._is_in_the_way(session, table):
+                return False
             session.roll_back()
             reason = f"it was idle for more than {self._idle_transaction_s:g} s while another waited for its locks"
             session.transaction = Transaction(aborted=reason)
@@ -250,6 +281,9 @@ class Sessions:
             session.lock.release()
         log.warning("session %d was rolled back: it was idle while session %d waited", session.id, blocked.id)
         return True
+
+    def _is_in_the_way(self, session: Session, table: str) -> bool:
+        return self._locks.holder(table) is session and session.idle_s >= self._idle_transaction_s
 
     def _evict(self) -> None:
         for token, session in list(self._sessions.items()):

@@ -48,9 +48,7 @@ class StageStatements:
             case stage_sql.PutFiles() | stage_sql.GetFiles():
                 raise TypeError("PUT and GET are answered with a transfer")
             case _:
-                if isinstance(statement, stage_sql.CreateStage) and statement.temporary:
-                    session.temporary_stages.add(context.stage_key(statement.stage))
-                return self._change(statement, context.stage_key(statement.stage))
+                return self._change(statement, context.stage_key(statement.stage), session)
 
     def transfer(self, statement: stage_sql.PutFiles | stage_sql.GetFiles, session: Session) -> dict[str, Any]:
         """Return what the client has to move."""
@@ -58,10 +56,10 @@ class StageStatements:
             return self._transfers.put(statement, session.context, session.base)
         return self._transfers.get(statement, session.context, session.base)
 
-    def _change(self, statement: _Change, key: StageKey) -> pa.Table:
+    def _change(self, statement: _Change, key: StageKey, session: Session) -> pa.Table:
         match statement:
             case stage_sql.CreateStage():
-                return self._create(statement, key)
+                return self._create(statement, key, session)
             case stage_sql.RefreshStage():
                 return self._refresh(statement, key)
             case stage_sql.AlterStage():
@@ -72,8 +70,9 @@ class StageStatements:
                 self._stages.drop(key, if_exists=statement.if_exists)
                 return _status(f"{key.name} successfully dropped.")
 
-    def _create(self, statement: stage_sql.CreateStage, key: StageKey) -> pa.Table:
-        stage = _with_options(Stage(key, "", directory_enabled=False, temporary=statement.temporary), statement.options)
+    def _create(self, statement: stage_sql.CreateStage, key: StageKey, session: Session) -> pa.Table:
+        owner = session.id if statement.temporary else None
+        stage = _with_options(Stage(key, "", directory_enabled=False, session=owner), statement.options)
         if self._stages.create(stage, replace=statement.replace, if_not_exists=statement.if_not_exists):
             return _status(f"Stage area {key.name} successfully created.")
         return _status(f"{key.name} already exists, statement succeeded.")

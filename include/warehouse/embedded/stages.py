@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from include.warehouse.embedded import files
 from include.warehouse.embedded.databases import GLOBAL, Databases
-from include.warehouse.embedded.errors import SnowflakeError, existing_object, missing_object
+from include.warehouse.embedded.errors import SnowflakeError, existing_object, missing_object, unsupported
 from include.warehouse.embedded.files import FileState
 
 log = logging.getLogger(__name__)
@@ -66,8 +66,13 @@ class Stage(NamedTuple):
     directory_enabled: bool
     comment: str = ""
     storage_integration: str | None = None
-    temporary: bool = False
-    """Whether it ends with its session; then it is nowhere but in memory."""
+    session: int | None = None
+    """The session that a temporary stage ends with."""
+
+    @property
+    def temporary(self) -> bool:
+        """Whether it ends with its session; then it is nowhere but in memory."""
+        return self.session is not None
 
 
 class Refreshed(NamedTuple):
@@ -126,13 +131,18 @@ class Stages:
         """Make a stage, and say whether it is new. A replaced stage starts empty, an internal one without files.
 
         Raises:
-            SnowflakeError: It is there already (002002), its schema is not (002003), or its URL is wrong.
+            SnowflakeError: It is there already (002002), its schema is not (002003), its URL is wrong, or it would be
+                temporary in place of a permanent one.
         """
         with self._lock:
-            if stage.key in self._stages and not replace:
+            existing = self.find(stage.key)
+            if existing is not None and not replace:
                 if if_not_exists:
                     return False
                 raise existing_object(stage.key.name)
+            if existing is not None and stage.temporary and not existing.temporary:
+                # on Snowflake it would hide the permanent one until the session ends; here both have one name
+                raise unsupported(f"a temporary stage in place of the permanent {stage.key}: take another name")
             if not self._databases.schema_exists(stage.key.database, stage.key.schema):
                 raise missing_object("Schema", f"{stage.key.database}.{stage.key.schema}")
             folder = self.folder(stage)
@@ -184,6 +194,13 @@ class Stages:
         for stage in self.all():
             if stage.key.database == database and schema in {None, stage.key.schema}:
                 self.drop(stage.key)
+
+    def drop_temporary(self, session: int) -> None:
+        """Drop the temporary stages of a session."""
+        with self._lock:
+            for stage in self.all():
+                if stage.session == session:
+                    self.drop(stage.key)
 
     def files(self, stage: Stage, prefix: str = "") -> dict[str, FileState]:
         """Return the stage's files whose path starts with the prefix.

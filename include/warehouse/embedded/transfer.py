@@ -1,7 +1,6 @@
 """PUT, GET, LIST and REMOVE: the client moves the bytes over HTTP, here are only names and signed URLs."""
 
 import posixpath
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from include.warehouse.embedded import files
-from include.warehouse.embedded.errors import SnowflakeError, compilation_error
+from include.warehouse.embedded.errors import compilation_error
 from include.warehouse.embedded.files import FileState
 from include.warehouse.embedded.stage_sql import GetFiles, ListFiles, Location, Option, PutFiles, RemoveFiles
 from include.warehouse.embedded.stages import Stage, Stages, http_date
@@ -108,12 +107,7 @@ class Transfers:
         found = self._stages.files(stage, location.path)
         if pattern is None:
             return stage, found
-        try:
-            matches = re.compile(pattern).fullmatch
-        except re.error as error:
-            raise SnowflakeError(
-                f"Invalid regular expression: '{pattern}', {error}", errno=100048, sqlstate="2201B"
-            ) from error
+        matches = files.matcher(pattern)
         return stage, {path: state for path, state in found.items() if matches(self.listed_name(stage, path))}
 
 

@@ -54,7 +54,8 @@ class Signer:
 
     def refusal(self, file: StagedFile, *, method: Method, expires: str, signature: str) -> str | None:
         """Say why the URL opens nothing, or None if it does."""
-        if not expires.isdigit() or len(expires) > 12:
+        # other alphabets have digits too, like ², which int() does not take
+        if not (expires.isascii() and expires.isdigit()) or len(expires) > 12:
             return "the URL is not signed"
         expected = self._signature(file, method, int(expires))
         if not hmac.compare_digest(expected.encode(), signature.encode()):

@@ -1,5 +1,6 @@
 """PUT, GET, LIST, REMOVE and signed URLs, with the real connector moving the bytes."""
 
+import os
 import socket
 import time
 import urllib.error
@@ -10,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from snowflake.connector.errors import OperationalError, ProgrammingError
 
+from include.warehouse.embedded.files import Upload
 from include.warehouse.embedded.server import running_server
 from include.warehouse.embedded.stages import StageKey
 from include.warehouse.embedded.urls import StagedFile
@@ -72,6 +74,14 @@ def test_a_changed_url_opens_nothing(run, folder, stage, old, new):
     assert status_of(url.split("?")[0])[0] == 403
 
 
+@pytest.mark.parametrize("expires", ["²", "9²", "٣", "-1", "1.5", "", "9" * 13])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_url_whose_time_is_no_number_is_refused(run, folder, stage, expires, method):
+    write(folder, {"a": b"x"})
+    url = f"{signed(run, 'a').split('?')[0]}?expires={quote(expires)}&signature=0"
+    assert status_of(url, method) == (403, "the URL is not signed")
+
+
 def test_a_url_for_reading_does_not_write(run, folder, stage):
     write(folder, {"a": b"x"})
     assert status_of(signed(run, "a"), "PUT")[0] == 403
@@ -84,11 +94,11 @@ def test_a_url_of_a_file_that_is_not_there_is_404(run, folder, stage):
 
 
 @pytest.mark.parametrize("path", ESCAPES)
-def test_a_signed_url_never_leaves_the_stage(run, folder, stage, path, warehouse_server, tmp_path):
+def test_a_signed_url_never_leaves_the_stage(folder, stage, path, warehouse_server, database, schema, tmp_path):
     (tmp_path / "secret").write_text("secret")
-    if "\0" in path:
-        return
-    url = urlsplit(signed(run, path))
+    write(folder, {"a": b"secret"})
+    file = StagedFile(database, schema, "IMAGES", path)
+    url = urlsplit(warehouse_server.warehouse.signer.url(warehouse_server.url, file))
     # a client of our own: others tidy the path up before they send it
     with socket.create_connection((warehouse_server.host, warehouse_server.port), timeout=10) as connection:
         connection.sendall(f"GET {url.path}?{url.query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -203,6 +213,24 @@ def test_an_uploaded_file_is_in_the_directory_table_and_behind_urls(run, folder,
     assert (path, fetch(url)) == ("models/v1/a.bin", b"content")
 
 
+def test_an_upload_is_durable_with_its_name_and_its_new_folders(folder, monkeypatch):
+    synced: list[tuple[int, bool]] = []
+    sync = os.fsync
+
+    def recording(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, (folder / "models/v1/a.bin").exists()))
+
+    monkeypatch.setattr(os, "fsync", recording)
+    upload = Upload(folder, "models/v1/a.bin")
+    upload.write(b"content")
+    upload.finish()
+
+    assert synced[0] == ((folder / "models/v1/a.bin").stat().st_ino, False), "the content, before it is there"
+    for changed in ("models/v1", "models", ""):
+        assert ((folder / changed).stat().st_ino, True) in synced, "the name, after it is there"
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(run, work, warehouse_server, database, schema):
     warehouse = warehouse_server.warehouse
     file = StagedFile(database, schema, "WORK", "half.bin")
@@ -237,6 +265,22 @@ def test_copy_never_leaves_its_folder(run, work):
     run("CREATE TABLE T (X VARIANT)")
     with pytest.raises(ProgrammingError, match="not allowed"):
         run("COPY INTO T FROM @WORK/../x FILE_FORMAT=(TYPE=JSON)")
+
+
+@pytest.mark.parametrize("pattern", ["(", "*", "a{99999999999999999999}"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "LIST @WORK PATTERN='{}'",
+        "REMOVE @WORK PATTERN='{}'",
+        "COPY INTO T FROM @WORK FILE_FORMAT=(TYPE=CSV) PATTERN='{}'",
+    ],
+)
+def test_a_pattern_that_is_none_is_named(run, work, pattern, statement):
+    run("CREATE TABLE T (X INTEGER)")
+    with pytest.raises(ProgrammingError, match="Invalid regular expression") as invalid:
+        run(statement.format(pattern))
+    assert invalid.value.errno == 100048
 
 
 def test_a_location_is_a_prefix_as_on_snowflake(run, folder, work):

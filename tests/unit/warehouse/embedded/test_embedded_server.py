@@ -88,6 +88,44 @@ def test_a_request_that_is_repeated_runs_once(warehouse_server, connect, run):
     assert run("SELECT COUNT(*) FROM T") == [(1,)]
 
 
+def test_a_failure_that_is_asked_for_again_is_the_same_failure(warehouse_server, connect, run):
+    """A COMMIT that failed has ended its transaction: a second one would find nothing to do, and succeed."""
+    run("CREATE TABLE T (N INTEGER)")
+    run("INSERT INTO T VALUES (1)")
+    connection = connect()
+    writer = runner(connection)
+    writer("BEGIN")
+    writer("UPDATE T SET N = 2")
+    with pytest.raises(ProgrammingError):
+        writer("UPDATE T SET N = 1 / 0")
+    headers = {"Authorization": f'Snowflake Token="{connection.rest.token}"'}
+    url = f"{warehouse_server.url}/queries/v1/query-request?requestId=commit"
+    answers = []
+    for _ in range(3):
+        request = urllib.request.Request(url, data=json.dumps({"sqlText": "COMMIT"}).encode(), headers=headers)  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            answers.append(json.load(response))
+    assert [(answer["success"], answer["code"]) for answer in answers] == [(False, "092000")] * 3
+    assert len({answer["message"] for answer in answers}) == 1
+    assert run("SELECT N FROM T") == [(1,)]
+    writer("UPDATE T SET N = 3")
+    assert run("SELECT N FROM T") == [(3,)], "the session goes on"
+
+
+def test_the_result_and_the_status_of_a_failed_statement_are_its_error(connect):
+    connection = connect()
+    run = runner(connection)
+    with pytest.raises(ProgrammingError, match="Division by zero") as division:
+        run("SELECT 1 / 0")
+    query_id = division.value.sfqid
+    assert connection.is_an_error(connection.get_query_status(query_id))
+    with pytest.raises(ProgrammingError, match="Division by zero") as failed:
+        connection.get_query_status_throw_if_error(query_id)
+    assert int(failed.value.errno) == 100051
+    with pytest.raises(ProgrammingError, match="Division by zero"):
+        run(f"SELECT * FROM TABLE(RESULT_SCAN('{query_id}'))")  # noqa: S608
+
+
 def test_a_long_statement_is_answered_in_parts(connect, monkeypatch):
     """The client is told to ask again, before it takes silence for a broken connection."""
     monkeypatch.setattr(routes, "PATIENCE_S", 0.05)

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
+from include.warehouse.embedded import files
+from tests.unit.warehouse.embedded.conftest import runner
+
 ODD_NAMES = [
     "plain.png",
     "with space/and 'quotes'.png",
@@ -107,6 +110,58 @@ def test_files_outside_the_folder_are_not_listed_through_links(run, folder, stag
     write(folder, {"mine": b"x"})
     run("ALTER STAGE IMAGES REFRESH")
     assert run("SELECT RELATIVE_PATH FROM DIRECTORY(@IMAGES)") == [("mine",)]
+
+
+@pytest.fixture
+def linked(folder, tmp_path):
+    """A folder beside the stage's, and links to it and to one of its folders in the stage."""
+    outside = tmp_path / "outside"
+    write(outside, {"key.csv": b"1", "sub/key.csv": b"2"})
+    (folder / "link").symlink_to(outside, target_is_directory=True)
+    (folder / "circle").symlink_to(folder / "circle")
+    write(folder, {"mine.csv": b"3", "real/mine.csv": b"4"})
+    (folder / "real/link").symlink_to(outside / "sub", target_is_directory=True)
+    return outside
+
+
+@pytest.mark.parametrize("prefix", ["link/", "link/k", "link/sub/", "real/link/", "link/none/", "circle/"])
+@pytest.mark.parametrize(
+    ("statement", "nothing"),
+    [
+        ("LIST @IMAGES/{}", []),
+        ("REMOVE @IMAGES/{}", []),
+        (
+            "COPY INTO T FROM @IMAGES/{} FILE_FORMAT = (TYPE = CSV) PURGE = TRUE",
+            [("Copy executed with 0 files processed.",)],
+        ),
+        ("ALTER STAGE IMAGES REFRESH SUBPATH = '{}'", []),
+    ],
+)
+def test_a_location_never_leaves_its_folder_through_a_link(run, stage, linked, prefix, statement, nothing):
+    run("CREATE TABLE T (N INTEGER)")
+    assert run(statement.format(prefix)) == nothing
+    assert run("SELECT * FROM T") == []
+    assert run("SELECT * FROM DIRECTORY(@IMAGES)") == []
+    assert (linked / "key.csv").exists()
+    assert (linked / "sub/key.csv").exists()
+    assert [row[1] for row in run("LIST @IMAGES/real/")] == [1], "a folder of its own is listed"
+
+
+def test_a_stage_may_itself_be_behind_a_link(run, folder, tmp_path):
+    write(folder, {"cat/1.png": b"1"})
+    (tmp_path / "mount").symlink_to(folder, target_is_directory=True)
+    run(f"CREATE STAGE MOUNTED URL='file://{tmp_path}/mount'")
+    assert len(run("LIST @MOUNTED/cat/")) == 1
+    assert len(run("REMOVE @MOUNTED/cat/")) == 1
+    assert not (folder / "cat").exists()
+
+
+def test_a_file_behind_a_link_is_not_removed(folder, linked):
+    """What was a folder when it was listed may be a link by now."""
+    files.remove_files(folder, ["link/key.csv", "link/sub/key.csv", "circle/x", "real/mine.csv"])
+    assert (linked / "key.csv").exists()
+    assert (linked / "sub/key.csv").exists()
+    assert not (folder / "real/mine.csv").exists()
 
 
 def test_a_missing_folder_is_an_error_that_names_stage_and_folder(run, tmp_path):
@@ -212,10 +267,15 @@ def test_a_misspelt_option_is_refused(run):
     assert unknown.value.errno == 1420
 
 
-def test_a_stage_of_3000_unchanged_files_is_refreshed_without_reading_one(run, folder, stage):
+def test_a_stage_of_3000_unchanged_files_is_refreshed_without_reading_one(run, folder, stage, monkeypatch):
     write(folder, {f"{number % 10}/{number}.png": str(number).encode() for number in range(3000)})
+    read: list[str] = []
+    open_file = files.io.FileIO
+    monkeypatch.setattr(files.io, "FileIO", lambda file: read.append(file) or open_file(file))
     assert len(run("ALTER STAGE IMAGES REFRESH")) == 3000
+    assert len(read) == 3000
     assert run("ALTER STAGE IMAGES REFRESH") == []
+    assert len(read) == 3000
     signed = run("SELECT RELATIVE_PATH, GET_PRESIGNED_URL(@IMAGES, RELATIVE_PATH, 60) FROM DIRECTORY(@IMAGES)")
     assert len({url for _, url in signed}) == 3000
 
@@ -232,3 +292,54 @@ def test_dropping_a_schema_or_a_database_drops_its_stages(run, database):
     run(f"CREATE DATABASE {database}_2")
     assert run("SHOW STAGES") == []
     run(f"DROP DATABASE {database}_2")
+
+
+@pytest.fixture
+def kept(run, folder):
+    """A permanent internal stage with a file."""
+    write(folder, {"a.csv": b"1"})
+    run("CREATE STAGE KEPT")
+    run(f"PUT 'file://{folder}/a.csv' @KEPT AUTO_COMPRESS=FALSE")
+
+
+@pytest.mark.parametrize(
+    ("create", "outcome"),
+    [
+        ("CREATE TEMPORARY STAGE KEPT", "already exists"),
+        ("CREATE TEMPORARY STAGE IF NOT EXISTS KEPT", "already exists"),
+        ("CREATE OR REPLACE TEMPORARY STAGE KEPT", "temporary stage in place of the permanent"),
+    ],
+)
+def test_a_temporary_stage_that_was_not_made_takes_no_permanent_one_with_it(connect, run, kept, create, outcome):
+    connection = connect()
+    try:
+        answer = str(runner(connection)(create))
+    except ProgrammingError as error:
+        answer = str(error)
+    assert outcome in answer
+    connection.close()
+    assert [row[0] for row in run("LIST @KEPT")] == ["kept/a.csv"]
+
+
+def test_a_temporary_stage_ends_with_its_own_session_only(connect, run, folder):
+    write(folder, {"a.csv": b"1"})
+    first, second = connect(), connect()
+    runner(first)("CREATE TEMPORARY STAGE MINE")
+    runner(second)("CREATE OR REPLACE TEMPORARY STAGE MINE")
+    runner(second)(f"PUT 'file://{folder}/a.csv' @MINE AUTO_COMPRESS=FALSE")
+    first.close()
+    assert [row[0] for row in run("LIST @MINE")] == ["mine/a.csv"], "it is the second session's"
+    second.close()
+    with pytest.raises(ProgrammingError) as missing:
+        run("LIST @MINE")
+    assert missing.value.errno == 2003
+
+
+def test_a_permanent_stage_in_place_of_a_temporary_one_stays(connect, run, folder):
+    write(folder, {"a.csv": b"1"})
+    connection = connect()
+    runner(connection)("CREATE TEMPORARY STAGE KEPT")
+    runner(connection)("CREATE OR REPLACE STAGE KEPT")
+    runner(connection)(f"PUT 'file://{folder}/a.csv' @KEPT AUTO_COMPRESS=FALSE")
+    connection.close()
+    assert [row[0] for row in run("LIST @KEPT")] == ["kept/a.csv"]

@@ -7,8 +7,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -289,6 +291,121 @@ def test_who_was_rolled_back_for_being_idle_is_told_so(connect, run, tables):
         sleeper("COMMIT")
     assert aborted.value.errno == TRANSACTION_ABORTED
     assert sleeper("SELECT N FROM PIPELINE_LOCK") == [(1,)]
+
+
+class OvertakenLock:
+    """A session's lock that somebody else gets first, the next time that it is tried."""
+
+    def __init__(self, lock: Any, overtake: Callable[[], None]) -> None:
+        self._lock = lock
+        self._overtake = [overtake]
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        if self._overtake:
+            self._overtake.pop()()
+        return self._lock.acquire(blocking=blocking)
+
+    def release(self) -> None:
+        self._lock.release()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_who_is_back_just_in_time_is_not_rolled_back(connect, run, tables, warehouse_server):
+    """Between the look at an idle transaction and its end, its client ends it and begins another."""
+    connection = connect()
+    sleeper = runner(connection)
+    sleeper("BEGIN")
+    sleeper("UPDATE PIPELINE_LOCK SET N = 99")
+    time.sleep(IDLE_TRANSACTION_S + 0.1)
+
+    def overtake() -> None:
+        sleeper("COMMIT")
+        sleeper("BEGIN")
+        sleeper("INSERT INTO PREDICTIONS VALUES ('in time', 1)")
+
+    session = warehouse_server.warehouse.sessions.get(connection.rest.token)
+    session.last_used -= IDLE_TRANSACTION_S + 0.1
+    session.lock = OvertakenLock(session.lock, overtake)
+    run("UPDATE PIPELINE_LOCK SET N = N + 1")
+
+    sleeper("COMMIT")
+    assert run("SELECT N FROM PIPELINE_LOCK") == [(100,)]
+    assert run("SELECT COUNT(*) FROM PREDICTIONS WHERE K = 'in time'") == [(1,)]
+
+
+DDL_ON_PREDICTIONS = [
+    "TRUNCATE TABLE PREDICTIONS",
+    "TRUNCATE TABLE IF EXISTS TESTS.{schema}.PREDICTIONS",
+    "DROP TABLE PREDICTIONS",
+    "DROP TABLE IF EXISTS {schema}.PREDICTIONS",
+    "ALTER TABLE PREDICTIONS ADD COLUMN NOTE VARCHAR",
+    "ALTER TABLE PREDICTIONS RENAME TO OTHERS",
+    "CREATE OR REPLACE TABLE PREDICTIONS (K VARCHAR, V INTEGER)",
+    "CREATE OR REPLACE TABLE PREDICTIONS AS SELECT 'x' AS K, N AS V FROM PIPELINE_LOCK",
+]
+
+
+@pytest.mark.parametrize("statement", DDL_ON_PREDICTIONS)
+def test_ddl_waits_for_a_lock_that_is_soon_released(connect, run, tables, schema, statement):
+    holder, other = runner(connect()), runner(connect())
+    holder("BEGIN")
+    holder("UPDATE PREDICTIONS SET V = 7")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(run, statement.format(schema=schema))
+        time.sleep(0.15)
+        assert not waiting.done()
+        other("CREATE TABLE MEANWHILE (X INTEGER)")
+        assert holder("SELECT COUNT(*), MAX(V) FROM PREDICTIONS") == [(2, 7)]
+        holder("COMMIT")
+        waiting.result()
+    run("UPDATE PIPELINE_LOCK SET N = 1")
+
+
+@pytest.mark.parametrize("statement", DDL_ON_PREDICTIONS)
+def test_ddl_is_refused_while_another_transaction_holds_the_table(connect, run, tables, schema, statement):
+    holder = runner(connect())
+    holder("BEGIN")
+    holder("UPDATE PREDICTIONS SET V = 7")
+    run("ALTER SESSION SET LOCK_TIMEOUT = 0")
+    with pytest.raises(ProgrammingError) as conflict:
+        run(statement.format(schema=schema))
+    assert conflict.value.errno == LOCK_CONFLICT
+    holder("COMMIT")
+    assert run("SELECT COUNT(*), MAX(V) FROM PREDICTIONS") == [(2, 7)]
+    run("UPDATE PREDICTIONS SET V = 8")
+
+
+def test_ddl_gives_its_lock_back_when_it_fails(connect, run, tables):
+    with pytest.raises(ProgrammingError):
+        run("ALTER TABLE PREDICTIONS DROP COLUMN NO_SUCH_COLUMN")
+    other = runner(connect())
+    other("BEGIN")
+    other("UPDATE PREDICTIONS SET V = 8")
+    other("COMMIT")
+
+
+def test_ddl_on_a_temporary_table_waits_for_nobody(connect, run, tables):
+    holder = runner(connect())
+    holder("BEGIN")
+    holder("UPDATE PREDICTIONS SET V = 7")
+    run("ALTER SESSION SET LOCK_TIMEOUT = 0")
+    run("CREATE OR REPLACE TEMPORARY TABLE PREDICTIONS (K VARCHAR)")
+    run("TRUNCATE TABLE PREDICTIONS")
+    run("DROP TABLE PREDICTIONS")
+    holder("COMMIT")
+    assert run("SELECT MAX(V) FROM PREDICTIONS") == [(7,)]
+
+
+@pytest.mark.parametrize("value", ["'abc'", "'nan'", "'-1'", "1.5", "''"])
+def test_a_lock_timeout_that_is_no_number_of_seconds_is_refused(run, value):
+    with pytest.raises(ProgrammingError, match="LOCK_TIMEOUT") as invalid:
+        run(f"ALTER SESSION SET LOCK_TIMEOUT = {value}")
+    assert invalid.value.errno == 1008
 
 
 def test_an_idle_transaction_on_other_tables_is_left_alone(connect, run, tables):
