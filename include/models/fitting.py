@@ -1,13 +1,12 @@
 """From a snapshot to a trained network, as a file of the store that the evaluation takes up."""
 
 import logging
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 from safetensors.torch import save
 
 from include.config import PipelineConfig
-from include.errors import ConfigError
+from include.handover import Handover
 from include.models.training import train
 from include.store.dataset import read_dataset
 from include.store.files import FileStore, sha256_of_bytes
@@ -17,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FittedModel:
+class FittedModel(Handover):
     """A reference to a trained network that was not evaluated yet."""
 
     snapshot_id: str
@@ -26,22 +25,6 @@ class FittedModel:
     n_training_images: int
     """The images that were really used."""
     seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form in which it crosses a task border."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild it from `to_json`'s form.
-
-        Raises:
-            ConfigError: It is something else.
-        """
-        try:
-            return cls(**value)
-        except TypeError as error:
-            raise ConfigError(f"not a reference to a trained model: {value!r}") from error
 
 
 def seed_of(snapshot_id: str) -> int:

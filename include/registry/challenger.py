@@ -1,13 +1,12 @@
 """A version that may become champion, as it goes from the evaluation to the gate."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
-from include.errors import ConfigError
+from include.handover import Handover
 
 
 @dataclass(frozen=True, kw_only=True)
-class Challenger:
+class Challenger(Handover):
     """A registered version that may become champion."""
 
     version: int
@@ -16,19 +15,3 @@ class Challenger:
     n_test_images: int
     champion_event_seq: int
     """The champion that it was evaluated against, by the event that made it so."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form in which it crosses a task border."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild it from `to_json`'s form.
-
-        Raises:
-            ConfigError: It is something else.
-        """
-        try:
-            return cls(**value)
-        except TypeError as error:
-            raise ConfigError(f"not a challenger: {value!r}") from error

@@ -1,10 +1,11 @@
 """The gate, and what follows from it."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from include.config import GateConfig
-from include.errors import ConfigError, PromotionRefusedError
+from include.errors import PromotionRefusedError
+from include.handover import Handover
 from include.registry.challenger import Challenger
 from include.registry.ledger import promote, record_gate
 from include.warehouse.session import Warehouse
@@ -18,7 +19,7 @@ class GateResult(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class Decision(Handover):
     """What became of a challenger."""
 
     version: int
@@ -30,22 +31,6 @@ class Decision:
         """The decision in a sentence."""
         became = "is champion" if self.outcome == "PROMOTED" else "is not promoted"
         return f"version {self.version} {became}: {self.reason}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form in which a decision crosses a task border."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a decision from `to_json`'s form.
-
-        Raises:
-            ConfigError: It is not a decision.
-        """
-        try:
-            return cls(**value)
-        except TypeError as error:
-            raise ConfigError(f"not a decision: {value!r}") from error
 
 
 def judge(challenger: Challenger, gate: GateConfig) -> GateResult:

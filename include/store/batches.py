@@ -3,18 +3,17 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 from include.catalog.keys import ImageKey
 from include.config import PreprocessingConfig
-from include.errors import ConfigError
+from include.handover import Handover
 from include.store.files import FileStore
 from include.warehouse.loading import LOADED_KEYS, write_rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class Batch(Handover):
     """A reference to images that one task prepares, small enough for an XCom.
 
     The images themselves stand in a Parquet file of the store that is named by their digest: the same images make the
@@ -33,27 +32,6 @@ class Batch:
     def preprocessing(self) -> PreprocessingConfig:
         """What is to be done to the images."""
         return PreprocessingConfig(size=self.size)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the form in which a batch crosses a task border."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Rebuild a batch from `to_json`'s form, taking nothing for granted.
-
-        Raises:
-            ConfigError: It is not a batch.
-        """
-        try:
-            return cls(
-                path=str(value["path"]),
-                n_images=int(value["n_images"]),
-                size=int(value["size"]),
-                version=None if value.get("version") is None else int(value["version"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"not a batch of images: {value!r}") from error
 
 
 def write_batches(

@@ -74,7 +74,7 @@ def test_what_crosses_a_task_border_is_rebuilt_or_refused() -> None:
 
     assert Decision.from_json(decision.to_json()) == decision
     assert Challenger.from_json(challenger(0.5).to_json()) == challenger(0.5)
-    with pytest.raises(ConfigError, match="not a decision"):
+    with pytest.raises(ConfigError, match=r"not a Decision \(outcome, reason\)"):
         Decision.from_json({"version": 1})
-    with pytest.raises(ConfigError, match="not a challenger"):
+    with pytest.raises(ConfigError, match=r"not a Challenger \(version"):
         Challenger.from_json({"accuracy": 1, "sql": "DROP"})
