@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import RecalledVersionError, WarehouseError
+from include.errors import IncompleteWriteError, RecalledVersionError, WarehouseError
 from include.warehouse.loading import LOADED_PREDICTIONS, TaskTry, write_rows
 from include.warehouse.session import Warehouse
 from include.warehouse.write_back import commit_predictions
@@ -86,6 +86,26 @@ def test_a_version_that_was_rolled_back_meanwhile_writes_nothing(
 
     with pytest.raises(RecalledVersionError, match="version 2 was rolled back"):
         commit_predictions(warehouse, files, run_id="run", work_path="w")
+
+    assert query("SELECT COUNT(*) FROM PREDICTIONS") == [(0,)]
+
+
+def test_answers_that_do_not_arrive_are_noticed_and_nothing_is_kept(
+    warehouse: Warehouse, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fault: a row is gone again right after the merge."""
+    run = Warehouse.run
+
+    def run_and_lose_one(self: Warehouse, name: str, /, **values: Any) -> int:
+        n_rows = run(self, name, **values)
+        if name == "predictions/merge_predictions":
+            query("DELETE FROM PREDICTIONS WHERE RELATIVE_PATH = 'b'")
+        return n_rows
+
+    monkeypatch.setattr(Warehouse, "run", run_and_lose_one)
+
+    with pytest.raises(IncompleteWriteError, match="1 answers of run run did not arrive in PREDICTIONS; none was kept"):
+        commit_predictions(warehouse, [answers(tmp_path / "1.parquet", ["a", "b"])], run_id="run", work_path="w")
 
     assert query("SELECT COUNT(*) FROM PREDICTIONS") == [(0,)]
 
