@@ -7,7 +7,7 @@ typed.
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -31,6 +31,8 @@ MAX_READ_TRIES = 3
 _CONFLICT_ERRNOS = frozenset({625})
 """Snowflake's 000625: a statement gave up waiting for a lock, after LOCK_TIMEOUT; on the embedded warehouse at once."""
 _NO_SUCH_OBJECT = 2003
+_SESSION_LOST_ERRNOS = frozenset({250002, 390104, 390111, 390112, 390114})
+"""The connection is closed, the session unknown (the warehouse was started again) or expired: a new one will do."""
 _BOUND_NAME = re.compile(r"%\(([a-z_0-9]+)\)s")
 
 RowT = TypeVar("RowT", bound=NamedTuple)
@@ -210,14 +212,12 @@ class Warehouse:
         missing = set(_BOUND_NAME.findall(statement)) - values.keys()
         if missing:
             raise WarehouseError(f"include/sql/{name}.sql needs a value for {', '.join(sorted(missing))}")
-        cursor = self._connection.cursor()
         try:
-            cursor.execute(statement, dict(values))
-            yield cursor
+            with closing(self._connection.cursor()) as cursor:
+                cursor.execute(statement, dict(values))
+                yield cursor
         except (errors.Error, OSError) as error:
             raise translated(f"include/sql/{name}.sql", error) from error
-        finally:
-            cursor.close()
 
 
 def translated(doing: str, error: errors.Error | OSError) -> WarehouseError:
@@ -233,5 +233,5 @@ def translated(doing: str, error: errors.Error | OSError) -> WarehouseError:
         return _ConflictError(message)
     if errno == _NO_SUCH_OBJECT:
         message += " (is the pipeline set up? ./driftgate setup NAME)"
-    lost = isinstance(error, OSError | errors.OperationalError | errors.InterfaceError)
+    lost = isinstance(error, OSError | errors.OperationalError | errors.InterfaceError) or errno in _SESSION_LOST_ERRNOS
     return WarehouseUnavailableError(message) if lost else WarehouseError(message)

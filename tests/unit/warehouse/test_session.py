@@ -1,14 +1,22 @@
 """Statements by name, values by name, rows by type, and transactions that are alone."""
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from include.errors import LockNotAcquiredError, WarehouseError
+from driftgate import hooks
+from driftgate.hooks import WarehouseHook
+from include.config import PipelineConfig
+from include.errors import LockNotAcquiredError, WarehouseError, WarehouseUnavailableError
 from include.warehouse import session as session_module
+from include.warehouse.embedded.server import running_server
 from include.warehouse.session import Warehouse, read_statement
+from include.warehouse.setup import run_setup
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -109,3 +117,51 @@ def test_a_lock_that_is_not_given_back_is_told(
 
     other.run("lock/roll_back")
     assert warehouse.alone(lambda: open_run(warehouse, "run")) == 1
+
+
+# The connector's own thread tries to abort the statement, on a warehouse that is not there.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.slow
+def test_a_warehouse_that_goes_away_is_asked_again_a_few_times_and_then_told(
+    tmp_path: Path, config: PipelineConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(hooks, "NETWORK_TIMEOUT_S", 1)
+    with served(tmp_path, monkeypatch):
+        stack = ExitStack()
+        session = stack.enter_context(WarehouseHook.for_pipeline(config).session())
+        run_setup(session, config)
+
+    with pytest.raises(WarehouseUnavailableError) as told, caplog.at_level("WARNING", "include.warehouse.session"):
+        session.fetch("runs/select_run", Run, run_id="r")
+
+    assert told.value.is_transient
+    assert "runs/select_run.sql" in str(told.value)
+    tries = [record for record in caplog.records if record.name == "include.warehouse.session"]
+    assert len(tries) == session_module.MAX_READ_TRIES - 1
+
+
+def test_a_session_that_a_restart_has_ended_is_worth_another_try(
+    tmp_path: Path, config: PipelineConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(tmp_path, monkeypatch) as port:
+        stack = ExitStack()
+        session = stack.enter_context(WarehouseHook.for_pipeline(config).session())
+        run_setup(session, config)
+
+    with served(tmp_path, monkeypatch, port=port):
+        with pytest.raises(WarehouseUnavailableError) as told:
+            session.run("runs/close_run", run_id="r", outcome="o")
+        with WarehouseHook.for_pipeline(config).session() as another:
+            assert another.fetch("runs/select_run", Run, run_id="r") == []
+
+    assert told.value.is_transient
+
+
+@contextmanager
+def served(root: Path, monkeypatch: pytest.MonkeyPatch, *, port: int = 0) -> Iterator[int]:
+    """A warehouse of the test's own, to which Airflow's connection leads; it gives its port."""
+    with running_server(root / "warehouse", user="u", password="p", port=port) as server:
+        extra = {"account": "embedded", "host": server.host, "port": server.port, "protocol": "http"}
+        connection = {"conn_type": "snowflake", "login": "u", "password": "p", "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+        yield server.port
