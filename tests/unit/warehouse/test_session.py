@@ -126,13 +126,13 @@ def test_a_warehouse_that_goes_away_is_asked_again_a_few_times_and_then_told(
     tmp_path: Path, config: PipelineConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(hooks, "NETWORK_TIMEOUT_S", 1)
-    with served(tmp_path, monkeypatch):
-        stack = ExitStack()
-        session = stack.enter_context(WarehouseHook.for_pipeline(config).session())
-        run_setup(session, config)
+    with ExitStack() as until_the_end:
+        with served(tmp_path, monkeypatch):
+            session = until_the_end.enter_context(WarehouseHook.for_pipeline(config).session())
+            run_setup(session, config)
 
-    with pytest.raises(WarehouseUnavailableError) as told, caplog.at_level("WARNING", "include.warehouse.session"):
-        session.fetch("runs/select_run", Run, run_id="r")
+        with pytest.raises(WarehouseUnavailableError) as told, caplog.at_level("WARNING", "include.warehouse.session"):
+            session.fetch("runs/select_run", Run, run_id="r")
 
     assert told.value.is_transient
     assert "runs/select_run.sql" in str(told.value)
@@ -143,16 +143,16 @@ def test_a_warehouse_that_goes_away_is_asked_again_a_few_times_and_then_told(
 def test_a_session_that_a_restart_has_ended_is_worth_another_try(
     tmp_path: Path, config: PipelineConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with served(tmp_path, monkeypatch) as port:
-        stack = ExitStack()
-        session = stack.enter_context(WarehouseHook.for_pipeline(config).session())
-        run_setup(session, config)
+    with ExitStack() as until_the_end:
+        with served(tmp_path, monkeypatch) as port:
+            session = until_the_end.enter_context(WarehouseHook.for_pipeline(config).session())
+            run_setup(session, config)
 
-    with served(tmp_path, monkeypatch, port=port):
-        with pytest.raises(WarehouseUnavailableError) as told:
-            session.run("runs/close_run", run_id="r", outcome="o")
-        with WarehouseHook.for_pipeline(config).session() as another:
-            assert another.fetch("runs/select_run", Run, run_id="r") == []
+        with served(tmp_path, monkeypatch, port=port):
+            with pytest.raises(WarehouseUnavailableError) as told:
+                session.run("runs/close_run", run_id="r", outcome="o")
+            with WarehouseHook.for_pipeline(config).session() as another:
+                assert another.fetch("runs/select_run", Run, run_id="r") == []
 
     assert told.value.is_transient
 
