@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from torch import Tensor, nn
 
-from include.config import PreprocessingConfig
+from include.config_parts import PreprocessingConfig
 from include.errors import ArtefactError, ModelError
 from include.models.architectures import build
 from include.models.compute import IMAGENET, Normalisation

@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from include.config import TrainingConfig
+from include.config_parts import TrainingConfig
 from include.errors import ModelError
 from include.models.architectures import build
 from include.models.augmentation import augment

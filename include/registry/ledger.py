@@ -12,11 +12,16 @@ from typing import Any, Literal, NamedTuple
 
 from include.config import PipelineConfig
 from include.errors import ArtefactError, PromotionRefusedError
+from include.models.baseline import Baseline
+from include.registry.baselines import insert_baseline
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
 
 Event = Literal["REGISTERED", "GATE_PASSED", "GATE_FAILED", "APPROVED", "REJECTED", "PROMOTED", "ROLLED_BACK"]
+
+DRIFTGATE = "driftgate"
+"""The actor of what nobody decided but the rules."""
 
 NO_CHAMPION_SEQ = 0
 """The event number that stands for "there is no champion yet": real ones start at 1."""
@@ -135,9 +140,12 @@ def register(
     artifact_path: str,
     sha256: str,
     temperature: float,
+    baseline: Baseline,
     run_id: str,
 ) -> int:
-    """Append a version whose files are uploaded and verified; the same files of the same run are one version.
+    """Append a version, with its baseline, whose files are uploaded and verified.
+
+    The same files of the same run are one version.
 
     Returns:
         The version's number.
@@ -161,7 +169,8 @@ def register(
         row = warehouse.fetch_one("registry/select_registered", _VersionNumber, run_id=run_id, sha256=sha256)
         if row is None:
             raise ArtefactError(f"the version of run {run_id} was not stored")
-        _append_event(warehouse, "REGISTERED", version=row.version, run_id=run_id, reason=None)
+        insert_baseline(warehouse, row.version, baseline)
+        append_event(warehouse, "REGISTERED", version=row.version, run_id=run_id, reason=None)
         return row.version
 
     version = warehouse.alone(append)
@@ -175,7 +184,7 @@ def record_gate(warehouse: Warehouse, *, version: int, passed: bool, reason: str
 
     def append() -> None:
         if not any(known.event == event and known.run_id == run_id for known in read_events(warehouse, version)):
-            _append_event(warehouse, event, version=version, run_id=run_id, reason=reason)
+            append_event(warehouse, event, version=version, run_id=run_id, reason=reason)
 
     warehouse.alone(append)
 
@@ -211,7 +220,7 @@ def promote(warehouse: Warehouse, *, version: int, expected_event_seq: int, reas
                 f"{expected_event_seq}, and by now the champion is {now} (event {current}); train again to compare "
                 "with it"
             )
-        _append_event(
+        append_event(
             warehouse,
             "PROMOTED",
             version=version,
@@ -226,21 +235,33 @@ def promote(warehouse: Warehouse, *, version: int, expected_event_seq: int, reas
     return event_seq
 
 
-def _append_event(
+def append_event(
     warehouse: Warehouse,
     event: Event,
     *,
-    version: int,
+    version: int | None,
     run_id: str,
     reason: str | None,
     from_version: int | None = None,
+    actor: str = DRIFTGATE,
 ) -> None:
+    """Append an event; to be called in a transaction that is alone.
+
+    Args:
+        warehouse: A session, in an `alone` transaction.
+        event: What was decided.
+        version: The version it is about; of a rollback the one restored.
+        run_id: The run in which it was decided.
+        reason: Why, in a sentence.
+        from_version: The champion until then.
+        actor: Who decided.
+    """
     warehouse.run(
         "registry/insert_event",
         event=event,
         version=version,
         from_version=from_version,
-        actor="driftgate",
+        actor=actor,
         reason=reason,
         run_id=run_id,
     )

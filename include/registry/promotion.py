@@ -1,21 +1,15 @@
 """The gate, and what follows from it."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from include.config import GateConfig
+from include.config_parts import GateConfig
 from include.errors import PromotionRefusedError
 from include.handover import Handover
-from include.registry.challenger import Challenger
+from include.models.gate import judge
+from include.registry.challenger import Challenger, read_evidence
 from include.registry.ledger import promote, record_gate
 from include.warehouse.session import Warehouse
-
-
-class GateResult(NamedTuple):
-    """What the gate says of a challenger."""
-
-    passed: bool
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +19,9 @@ class Decision(Handover):
     version: int
     outcome: Literal["PROMOTED", "GATE_FAILED", "LOST_RACE"]
     reason: str
+    """What decided, in one line: what it is refused for, or the figures that it has passed with."""
+    reasons: tuple[str, ...]
+    """All that was found, a sentence each, what it is refused for first. The ledger has them all."""
 
     @property
     def sentence(self) -> str:
@@ -33,35 +30,36 @@ class Decision(Handover):
         return f"version {self.version} {became}: {self.reason}"
 
 
-def judge(challenger: Challenger, gate: GateConfig) -> GateResult:
-    """Hold a challenger's accuracy on the test images against the gate."""
-    measured = f"test accuracy {challenger.accuracy:.3f} on {challenger.n_test_images} images"
-    if challenger.accuracy < gate.min_accuracy:
-        return GateResult(passed=False, reason=f"{measured} is below gate.min_accuracy {gate.min_accuracy:g}")
-    return GateResult(passed=True, reason=f"{measured} reaches gate.min_accuracy {gate.min_accuracy:g}")
-
-
-def pass_gate_and_promote(warehouse: Warehouse, challenger: Challenger, *, gate: GateConfig, run_id: str) -> Decision:
-    """Record what the gate says, and make a challenger that passes champion.
+def pass_gate_and_promote(
+    warehouse: Warehouse, challenger: Challenger, *, gate: GateConfig, accept_vanished_classes: bool, run_id: str
+) -> Decision:
+    """Judge a challenger on the evidence that is stored with it, and make it champion if it passes.
 
     Args:
         warehouse: A session, not in a transaction.
-        challenger: What was measured, and against which champion.
+        challenger: The version. What the gate judges, and which champion it was compared with, is read from the ledger.
         gate: What it has to reach.
+        accept_vanished_classes: Whether it may lack classes of the champion.
         run_id: The run that promotes.
+
+    Raises:
+        ArtefactError: There is no such version, or no evidence with it.
     """
-    result = judge(challenger, gate)
+    evidence = read_evidence(warehouse, challenger.version)
+    result = judge(evidence, gate, accept_vanished_classes=accept_vanished_classes)
     record_gate(warehouse, version=challenger.version, passed=result.passed, reason=result.reason, run_id=run_id)
     if not result.passed:
-        return Decision(version=challenger.version, outcome="GATE_FAILED", reason=result.reason)
+        return Decision(
+            version=challenger.version, outcome="GATE_FAILED", reason=result.summary, reasons=result.reasons
+        )
     try:
         promote(
             warehouse,
             version=challenger.version,
-            expected_event_seq=challenger.champion_event_seq,
+            expected_event_seq=evidence.champion_event_seq,
             reason=result.reason,
             run_id=run_id,
         )
     except PromotionRefusedError as error:
-        return Decision(version=challenger.version, outcome="LOST_RACE", reason=str(error))
-    return Decision(version=challenger.version, outcome="PROMOTED", reason=result.reason)
+        return Decision(version=challenger.version, outcome="LOST_RACE", reason=str(error), reasons=(str(error),))
+    return Decision(version=challenger.version, outcome="PROMOTED", reason=result.summary, reasons=result.reasons)

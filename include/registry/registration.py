@@ -1,21 +1,29 @@
-"""From a trained network to a registered version: calibrated, measured, uploaded, entered into the ledger."""
+"""From a trained network to a registered version: calibrated, measured, compared, uploaded, entered into the ledger."""
 
 import logging
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from torch import nn
 
 from include.config import PipelineConfig
 from include.images.preprocessing import preprocessing_digest
 from include.models.architectures import build
 from include.models.artefact import save
-from include.models.calibration import fit_temperature
+from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
+from include.models.calibration import fit_temperature, softmax
 from include.models.confusion_matrix import confusion_matrix_png
 from include.models.evaluation import Evaluation, evaluate
+from include.models.evidence import PairedEvidence, pair_answers
 from include.models.fitting import FittedModel
 from include.models.prediction import predict_logits
 from include.registry.artefacts import CONFUSION_MATRIX_FILE, upload_model
-from include.registry.challenger import Challenger
-from include.registry.ledger import champion_event_seq, register
+from include.registry.baselines import held_out_statistics
+from include.registry.challenger import EVIDENCE, Challenger, read_evidence
+from include.registry.comparison import ask_champion, fair_test, load_champion
+from include.registry.ledger import NO_CHAMPION_SEQ, register
 from include.store.dataset import read_dataset
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse
@@ -23,10 +31,28 @@ from include.warehouse.session import Warehouse
 log = logging.getLogger(__name__)
 
 
+class _Measured(NamedTuple):
+    """A network with all that its held-out images say about it."""
+
+    model: nn.Module
+    classes: tuple[str, ...]
+    temperature: float
+    evaluation: Evaluation
+    evidence: PairedEvidence
+    baseline: Baseline
+    n_validation_images: int
+
+
+class _VersionNumber(NamedTuple):
+    version: int
+
+
 def evaluate_and_register(
-    warehouse: Warehouse, store: FileStore, config: PipelineConfig, fitted: FittedModel, *, run_id: str
+    warehouse: Warehouse, store: FileStore, config: PipelineConfig, fitted: FittedModel, *, run_id: str, work_path: str
 ) -> Challenger:
-    """Fit the temperature on the validation images, measure on the test images, upload and register.
+    """Calibrate on the validation images, measure and compare on the test images, upload and register.
+
+    The same network is measured and registered once in a run.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -34,60 +60,103 @@ def evaluate_and_register(
         config: The run's config.
         fitted: What training left.
         run_id: The run that trained.
+        work_path: Where this try of the task may put files below the work stage.
 
     Raises:
         SnapshotError: There are no images to validate or test on.
-        ArtefactError: The files could not be read back as they were uploaded.
+        ArtefactError: The files could not be read back as they were uploaded, or the champion's are not there.
+        FetchError: The champion needs other pixels, and not one of the test images could be fetched.
     """
-    event_seq = champion_event_seq(warehouse)
-    dataset = read_dataset(warehouse, store, snapshot_id=fitted.snapshot_id, preprocessing=config.preprocessing)
-    model = build(
-        config.model.architecture,
-        n_classes=len(dataset.classes),
-        weights=str(store.local_path(fitted.weights_path)),
+    known = warehouse.fetch_one(
+        "registry/select_evaluated", _VersionNumber, run_id=run_id, fitted_path=fitted.weights_path
     )
-    temperature = fit_temperature(predict_logits(model, dataset.validation.images), dataset.validation.labels)
-    evaluation = evaluate(
-        predict_logits(model, dataset.test.images),
-        dataset.test.labels,
-        temperature=temperature,
-        classes=dataset.classes,
-    )
+    if known is not None:
+        log.info("version %d was registered by an earlier try", known.version)
+        return _challenger(warehouse, known.version)
+    measured = _measure(warehouse, store, config, fitted, run_id=run_id, work_path=work_path)
     with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
         saved = save(
             Path(folder),
-            model,
+            measured.model,
             architecture=config.model.architecture,
-            classes=dataset.classes,
+            classes=measured.classes,
             preprocessing=config.preprocessing,
             preprocessing_digest=preprocessing_digest(config.preprocessing),
-            temperature=temperature,
+            temperature=measured.temperature,
             snapshot_id=fitted.snapshot_id,
         )
-        _draw(evaluation, saved.folder / CONFUSION_MATRIX_FILE, name=config.name)
+        _draw(measured.evaluation, saved.folder / CONFUSION_MATRIX_FILE, name=config.name)
         path = upload_model(warehouse, saved.folder, sha256=saved.card_sha256)
     version = register(
         warehouse,
         config=config,
         snapshot_id=fitted.snapshot_id,
         metrics={
-            **evaluation.as_metrics(),
+            **measured.evaluation.as_metrics(),
+            EVIDENCE: measured.evidence.to_json(),
             "n_training_images": fitted.n_training_images,
-            "n_validation_images": len(dataset.validation.labels),
+            "n_validation_images": measured.n_validation_images,
             "training_seconds": fitted.seconds,
+            "fitted_path": fitted.weights_path,
             "weights_sha256": saved.weights_sha256,
         },
         n_training_images=fitted.n_training_images,
         artifact_path=path,
         sha256=saved.card_sha256,
-        temperature=temperature,
+        temperature=measured.temperature,
+        baseline=measured.baseline,
         run_id=run_id,
     )
-    return Challenger(
-        version=version,
-        accuracy=evaluation.accuracy,
-        n_test_images=evaluation.n_images,
-        champion_event_seq=event_seq,
+    return _challenger(warehouse, version)
+
+
+def _challenger(warehouse: Warehouse, version: int) -> Challenger:
+    """Return a version with the champion that its stored evidence names."""
+    evidence = read_evidence(warehouse, version)
+    return Challenger(version=version, champion_event_seq=evidence.champion_event_seq)
+
+
+def _measure(
+    warehouse: Warehouse, store: FileStore, config: PipelineConfig, fitted: FittedModel, *, run_id: str, work_path: str
+) -> _Measured:
+    champion = load_champion(warehouse, store)
+    dataset = read_dataset(warehouse, store, snapshot_id=fitted.snapshot_id, preprocessing=config.preprocessing)
+    test = fair_test(warehouse, dataset, snapshot_id=fitted.snapshot_id, champion=champion)
+    model = build(
+        config.model.architecture,
+        n_classes=len(dataset.classes),
+        weights=str(store.local_path(fitted.weights_path)),
+    )
+    validation_logits = predict_logits(model, dataset.validation.images)
+    temperature = fit_temperature(validation_logits, dataset.validation.labels)
+    test_logits = predict_logits(model, test.images.images)
+    evaluation = evaluate(test_logits, test.images.labels, temperature=temperature, classes=dataset.classes)
+    answers = [dataset.classes[place] for place in test_logits.argmax(axis=1)]
+    theirs = None
+    if champion is not None:
+        theirs = ask_champion(warehouse, store, champion, test, config=config, run_id=run_id, work_path=work_path)
+    evidence = pair_answers(
+        test.truth,
+        answers,
+        classes=dataset.classes,
+        n_left_out=test.n_left_out,
+        champion=theirs,
+        champion_event_seq=champion.event_seq if champion else NO_CHAMPION_SEQ,
+    )
+    scores = softmax(np.concatenate([validation_logits, test_logits]), temperature=temperature).astype(np.float32)
+    baseline = Baseline(
+        edges=CONFIDENCE_EDGES,
+        counts_by_class=count_confidences(
+            scores.max(axis=1), [dataset.classes[place] for place in scores.argmax(axis=1)], classes=dataset.classes
+        ),
+        image_statistics=held_out_statistics(
+            warehouse,
+            snapshot_id=fitted.snapshot_id,
+            preprocessing_digest=preprocessing_digest(config.preprocessing),
+        ),
+    )
+    return _Measured(
+        model, dataset.classes, temperature, evaluation, evidence, baseline, len(dataset.validation.labels)
     )
 
 

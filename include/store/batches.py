@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from include.catalog.keys import ImageKey
-from include.config import PreprocessingConfig
+from include.config_parts import PreprocessingConfig
 from include.handover import Handover
 from include.store.files import FileStore
 from include.warehouse.loading import LOADED_KEYS, write_rows

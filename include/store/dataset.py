@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from include.catalog.keys import ImageKey
 from include.catalog.split import Split
-from include.config import PreprocessingConfig
+from include.config_parts import PreprocessingConfig
 from include.errors import SnapshotError
 from include.images.preprocessing import preprocessing_digest
 from include.store.files import FileStore
@@ -20,6 +21,18 @@ class LabelledImages(NamedTuple):
     images: ImageSource
     labels: NDArray[np.int64]
     """The place of each image's class in the data set's classes, [n]."""
+    keys: tuple[ImageKey, ...]
+    content_digests: tuple[str, ...]
+    """The SHA-256 of each image's file."""
+
+    def subset(self, places: NDArray[np.int64]) -> "LabelledImages":
+        """Return the images at these places, in this order."""
+        return LabelledImages(
+            SubsetSource(self.images, places),
+            self.labels[places],
+            tuple(self.keys[place] for place in places),
+            tuple(self.content_digests[place] for place in places),
+        )
 
 
 class Dataset(NamedTuple):
@@ -33,6 +46,10 @@ class Dataset(NamedTuple):
 
 
 class _Row(NamedTuple):
+    stage: str
+    relative_path: str
+    etag: str
+    content_sha256: str
     label: str
     split: str
     segment: str | None
@@ -55,28 +72,33 @@ def read_dataset(
         preprocessing_digest=preprocessing_digest(preprocessing),
     )
     classes = tuple(sorted({image.label for image in images}))
-    rows = [
-        (image.label, image.split, PixelLocation(image.segment, image.segment_row))
+    located = [
+        (image, PixelLocation(image.segment, image.segment_row))
         for image in images
         if image.segment is not None and image.segment_row is not None
     ]
+    rows = [image for image, _ in located]
     if not rows:
         raise SnapshotError(f"none of the images of snapshot {snapshot_id[:12]} is readable: see QUARANTINE for why")
-    untrained = set(classes) - {label for label, split, _ in rows if split == Split.TRAIN}
+    untrained = set(classes) - {row.label for row in rows if row.split == Split.TRAIN}
     if untrained:
         raise SnapshotError(
             f"no readable image to train on for the classes {', '.join(sorted(untrained))}: see QUARANTINE for why, "
             "and add images or remove the class"
         )
-    reader = PixelReader(store, [location for _, _, location in rows])
     number = {label: place for place, label in enumerate(classes)}
-    labels = np.array([number[label] for label, _, _ in rows], dtype=np.int64)
-    splits = np.array([split for _, split, _ in rows])
+    everything = LabelledImages(
+        PixelReader(store, [location for _, location in located]),
+        np.array([number[row.label] for row in rows], dtype=np.int64),
+        tuple(ImageKey(row.stage, row.relative_path, row.etag) for row in rows),
+        tuple(row.content_sha256 for row in rows),
+    )
+    splits = np.array([row.split for row in rows])
 
     def side(split: Split) -> LabelledImages:
         places = np.flatnonzero(splits == split)
         if not places.size:
             raise SnapshotError(f"snapshot {snapshot_id[:12]} has no readable image on the {split} side: add images")
-        return LabelledImages(SubsetSource(reader, places), labels[places])
+        return everything.subset(places)
 
     return Dataset(classes, side(Split.TRAIN), side(Split.VALIDATION), side(Split.TEST))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from include.catalog.keys import ImageKey
 from include.catalog.urls import URL_SECONDS, url_refresher
-from include.config import StagesConfig
+from include.config_parts import StagesConfig
 from include.errors import FetchError
 from include.images.preprocess import PreprocessedBatch, preprocess
 from include.images.preprocessing import preprocessing_digest

@@ -1,6 +1,11 @@
--- The images of a snapshot: label, side, and where their pixels lie (nowhere if unreadable), in a fixed order.
+-- The images of a snapshot with their label and side, and where their pixels lie (nowhere if unreadable), in a fixed
+-- order.
 -- Bound: snapshot_id, preprocessing_digest
 SELECT
+    SNAPSHOT_IMAGES.STAGE,
+    SNAPSHOT_IMAGES.RELATIVE_PATH,
+    SNAPSHOT_IMAGES.ETAG,
+    SNAPSHOT_IMAGES.CONTENT_SHA256,
     SNAPSHOT_IMAGES.LABEL,
     SNAPSHOT_IMAGES.SPLIT,
     PIXELS.SEGMENT,

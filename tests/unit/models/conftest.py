@@ -1,7 +1,7 @@
 import pytest
 from synthetic_images import CLASSES, shapes
 
-from include.config import TrainingConfig
+from include.config_parts import TrainingConfig
 from include.models.compute import Compute
 from include.models.training import TrainedModel, train
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from include.config import PROJECT_ROOT, Architecture
+from include.config import PROJECT_ROOT
+from include.config_parts import Architecture
 from include.errors import ModelError
 from include.models.architectures import build
 
@@ -25,7 +26,7 @@ def test_small_cnn_needs_neither_torchvision_nor_the_compiler() -> None:
 import sys
 sys.path.insert(0, "tests/unit/models")
 from synthetic_images import CLASSES, shapes
-from include.config import TrainingConfig
+from include.config_parts import TrainingConfig
 from include.models.training import train
 data = shapes(12)
 train(images=data.images, labels=data.labels, validation=data, classes=CLASSES, architecture="small_cnn",

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from synthetic_images import CLASSES, shapes
 
-from include.config import PreprocessingConfig
+from include.config_parts import PreprocessingConfig
 from include.errors import ArtefactError
 from include.models.artefact import CARD_FILE, WEIGHTS_FILE, SavedArtefact, load, save
 from include.models.compute import Compute

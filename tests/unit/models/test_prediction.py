@@ -5,7 +5,7 @@ import pytest
 import torch
 from synthetic_images import CLASSES, InMemoryImages, shapes
 
-from include.config import PreprocessingConfig
+from include.config_parts import PreprocessingConfig
 from include.errors import ModelError
 from include.models.artefact import load, save
 from include.models.calibration import softmax

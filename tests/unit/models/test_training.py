@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save, save_file
 from synthetic_images import CLASSES, LabelledImages, shapes
 
-from include.config import TrainingConfig
+from include.config_parts import TrainingConfig
 from include.errors import ModelError
 from include.models.compute import Compute
 from include.models.optimizer import EagerAdamW

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from include.config import PipelineConfig
-from include.errors import ArtefactError, PromotionRefusedError
+from include.errors import ArtefactError, PromotionRefusedError, WarehouseError
+from include.models.baseline import Baseline
+from include.registry.baselines import read_baseline
 from include.registry.ledger import (
     NO_CHAMPION_SEQ,
     champion_event_seq,
@@ -23,6 +25,8 @@ from include.warehouse.session import Warehouse
 Query = Callable[..., list[tuple[Any, ...]]]
 Register = Callable[[str], int]
 
+BASELINE = Baseline(edges=(0.0, 0.5, 1.0), counts_by_class={"a": (0, 3), "b": (1, 2)}, image_statistics={})
+
 
 @pytest.fixture
 def registered(warehouse: Warehouse, config: PipelineConfig) -> Register:
@@ -36,6 +40,7 @@ def registered(warehouse: Warehouse, config: PipelineConfig) -> Register:
             artifact_path=f"{run_id}/",
             sha256=f"sha of {run_id}",
             temperature=1.25,
+            baseline=BASELINE,
             run_id=run_id,
         )
 
@@ -53,6 +58,27 @@ def test_a_version_is_registered_once_in_a_run(registered: Register, query: Quer
         ("REGISTERED", 1, "a"),
         ("REGISTERED", 2, "b"),
     ]
+
+
+def test_a_version_has_its_baseline_from_the_first_moment(
+    warehouse: Warehouse, registered: Register, query: Query
+) -> None:
+    version = registered("a")
+    registered("a")
+
+    assert read_baseline(warehouse, version) == BASELINE
+    assert query("SELECT VERSION, N_IMAGES FROM BASELINES") == [(version, 6)]
+
+
+def test_without_its_baseline_a_version_is_not_registered_either(
+    warehouse: Warehouse, registered: Register, query: Query
+) -> None:
+    query("DROP TABLE BASELINES")
+
+    with pytest.raises(WarehouseError, match="insert_baseline"):
+        registered("a")
+
+    assert query("SELECT (SELECT COUNT(*) FROM MODEL_VERSIONS), (SELECT COUNT(*) FROM MODEL_EVENTS)") == [(0, 0)]
 
 
 def test_an_unknown_version_is_an_error(warehouse: Warehouse) -> None:

@@ -1,0 +1,68 @@
+-- The prepared images of a snapshot's validation and test side in each bin of each statistic (empty bins have no row).
+-- What lies above the last edge, or on it, is in the last bin.
+-- Bound: snapshot_id, preprocessing_digest, statistic_edges (of each statistic the edges of its bins, from 0)
+WITH EDGES AS (
+    SELECT
+        STATISTICS.KEY AS STATISTIC,
+        EDGE.INDEX AS EDGE_INDEX,
+        EDGE.VALUE::FLOAT AS LOW,
+        LEAD(EDGE.VALUE::FLOAT) OVER (PARTITION BY STATISTICS.KEY ORDER BY EDGE.INDEX) AS HIGH,
+        COUNT(*) OVER (PARTITION BY STATISTICS.KEY) - 2 AS LAST_BIN
+    FROM
+        TABLE(FLATTEN(INPUT => PARSE_JSON(%(statistic_edges)s))) AS STATISTICS,
+        LATERAL FLATTEN(INPUT => STATISTICS.VALUE) AS EDGE
+),
+
+HELD_OUT AS (
+    SELECT
+        LEAST(PIXELS.WIDTH, PIXELS.HEIGHT) AS SHORT_SIDE,
+        GREATEST(PIXELS.WIDTH, PIXELS.HEIGHT) AS LONG_SIDE,
+        PIXELS.BRIGHTNESS,
+        PIXELS.CONTRAST,
+        PIXELS.SHARPNESS
+    FROM SNAPSHOT_IMAGES
+    INNER JOIN PIXELS ON SNAPSHOT_IMAGES.CONTENT_SHA256 = PIXELS.CONTENT_SHA256
+    WHERE
+        SNAPSHOT_IMAGES.SNAPSHOT_ID = %(snapshot_id)s
+        AND SNAPSHOT_IMAGES.SPLIT IN ('validation', 'test')
+        AND PIXELS.PREPROCESSING_DIGEST = %(preprocessing_digest)s
+),
+
+MEASURED AS (
+    SELECT
+        'short_side' AS STATISTIC,
+        SHORT_SIDE::FLOAT AS MEASURE
+    FROM HELD_OUT
+    UNION ALL
+    SELECT
+        'long_side' AS STATISTIC,
+        LONG_SIDE::FLOAT AS MEASURE
+    FROM HELD_OUT
+    UNION ALL
+    SELECT
+        'brightness' AS STATISTIC,
+        BRIGHTNESS AS MEASURE
+    FROM HELD_OUT
+    UNION ALL
+    SELECT
+        'contrast' AS STATISTIC,
+        CONTRAST AS MEASURE
+    FROM HELD_OUT
+    UNION ALL
+    SELECT
+        'sharpness' AS STATISTIC,
+        SHARPNESS AS MEASURE
+    FROM HELD_OUT
+)
+
+SELECT
+    EDGES.STATISTIC,
+    LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN) AS BIN,
+    COUNT(*) AS N_IMAGES
+FROM MEASURED
+INNER JOIN EDGES
+    ON
+        MEASURED.STATISTIC = EDGES.STATISTIC
+        AND MEASURED.MEASURE >= EDGES.LOW
+        AND (MEASURED.MEASURE < EDGES.HIGH OR EDGES.HIGH IS NULL)
+GROUP BY EDGES.STATISTIC, LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN)
