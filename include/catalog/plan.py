@@ -17,8 +17,17 @@ MAX_BATCHES = 128
 
 
 def pending_images(warehouse: Warehouse, config: PipelineConfig) -> list[ImageKey]:
-    """Return the live, readable incoming images without an answer that counts, sorted."""
-    return warehouse.fetch("catalog/select_pending_images", ImageKey, stage_name=config.stages.incoming.name)
+    """Return the live, readable incoming images that wait for an answer, sorted.
+
+    Those without an answer that counts, and those that the champion is to answer though an earlier version has
+    (`inference.rescore_on_promotion`).
+    """
+    return warehouse.fetch(
+        "catalog/select_pending_images",
+        ImageKey,
+        stage_name=config.stages.incoming.name,
+        rescore=config.inference.rescore_on_promotion,
+    )
 
 
 def into_batches(keys: Sequence[ImageKey], *, batch_size: int, max_batches: int | None = None) -> list[list[ImageKey]]:

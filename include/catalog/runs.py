@@ -7,7 +7,7 @@ from include.config import PipelineConfig
 from include.errors import WarehouseError
 from include.warehouse.session import Warehouse
 
-RunKind = Literal["training", "inference"]
+RunKind = Literal["training", "inference", "rollback"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,9 @@ class Run:
 
     run_id: str
     config: PipelineConfig
+    reason: str | None
+    check_id: str | None
+    """The drift check that asked for it, if one did."""
     outcome: str | None
 
 
@@ -24,6 +27,8 @@ class _Row(NamedTuple):
     kind: str
     config: str
     config_digest: str
+    reason: str | None
+    check_id: str | None
     outcome: str | None
 
 
@@ -33,7 +38,14 @@ def run_id_of(dag_id: str, dag_run_id: str) -> str:
 
 
 def open_run(
-    warehouse: Warehouse, config: PipelineConfig, *, run_id: str, dag_id: str, kind: RunKind, reason: str | None
+    warehouse: Warehouse,
+    config: PipelineConfig,
+    *,
+    run_id: str,
+    dag_id: str,
+    kind: RunKind,
+    reason: str | None,
+    check_id: str | None = None,
 ) -> Run:
     """Store the run with its resolved config, unless it is there; what is there counts.
 
@@ -44,6 +56,7 @@ def open_run(
         dag_id: The DAG.
         kind: What the run does.
         reason: Why it was started, in the words of whoever did.
+        check_id: The drift check that asked for it, if one did.
     """
     warehouse.alone(
         lambda: warehouse.run(
@@ -54,6 +67,7 @@ def open_run(
             config=config.to_json(),
             config_digest=config.digest,
             reason=reason,
+            check_id=check_id,
         )
     )
     return read_run(warehouse, run_id=run_id)
@@ -68,7 +82,13 @@ def read_run(warehouse: Warehouse, *, run_id: str) -> Run:
     row = warehouse.fetch_one("runs/select_run", _Row, run_id=run_id)
     if row is None:
         raise WarehouseError(f"run {run_id} is not in RUNS: its first task has to be run again")
-    return Run(run_id=row.run_id, config=PipelineConfig.from_json(row.config), outcome=row.outcome)
+    return Run(
+        run_id=row.run_id,
+        config=PipelineConfig.from_json(row.config),
+        reason=row.reason,
+        check_id=row.check_id,
+        outcome=row.outcome,
+    )
 
 
 def close_run(warehouse: Warehouse, *, run_id: str, outcome: str) -> None:

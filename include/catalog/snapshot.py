@@ -15,7 +15,8 @@ from typing import NamedTuple, Protocol
 from include.catalog.keys import ImageKey
 from include.catalog.split import Split, SplitImage, assign_splits
 from include.catalog.urls import URL_SECONDS, url_refresher
-from include.config import PipelineConfig, StageConfig
+from include.config import PipelineConfig
+from include.config_parts import StageConfig
 from include.errors import ConcurrentChangeError, DriftgateError, FetchError, SnapshotError
 from include.warehouse.identifiers import quote_identifier
 from include.warehouse.loading import LOADED_KEYS, LOADED_PIXELS, LOADED_SNAPSHOT, loaded_rows
@@ -79,6 +80,12 @@ class _FixedSplit(NamedTuple):
     split: str
 
 
+class _Stray(NamedTuple):
+    stage: str
+    relative_path: str
+    n_images: int
+
+
 class _Count(NamedTuple):
     n: int
 
@@ -107,6 +114,7 @@ def freeze_snapshot(
     labelled = warehouse.fetch(
         "snapshots/select_labelled_images", _Labelled, training_stage=training.name, incoming_stage=incoming.name
     )
+    _warn_of_stray_labels(warehouse)
     if not labelled:
         raise SnapshotError(
             f"stage {training.name} ({training.url or 'internal'}) has no labelled image: put images there whose path "
@@ -144,6 +152,18 @@ def freeze_snapshot(
         time.monotonic() - started,
     )
     return snapshot
+
+
+def _warn_of_stray_labels(warehouse: Warehouse) -> None:
+    """Tell of labels that no image has, as a mistyped path or tag leaves them."""
+    stray = warehouse.fetch_one("snapshots/select_stray_labels", _Stray)
+    if stray:
+        log.warning(
+            "LABELS has rows for %d images that are not in the catalog, the first is %s of stage %s: they are left out",
+            stray.n_images,
+            stray.relative_path,
+            stray.stage,
+        )
 
 
 def _digests(

@@ -5,7 +5,7 @@ import re
 import time
 from typing import NamedTuple
 
-from include.config import LabelsConfig, StageConfig
+from include.config_parts import LabelsConfig, StageConfig
 from include.errors import CatalogShrunkError, StageError, WarehouseError
 from include.warehouse.identifiers import quote_identifier
 from include.warehouse.session import Warehouse

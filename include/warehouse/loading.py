@@ -50,6 +50,18 @@ LOADED_SNAPSHOT = LoadedTable(
         ]
     ),
 )
+LOADED_LABELS = LoadedTable(
+    "labels/create_loaded_labels",
+    "labels/copy_loaded_labels",
+    pa.schema(
+        [
+            ("STAGE", pa.string()),
+            ("RELATIVE_PATH", pa.string()),
+            ("LABEL", pa.string()),
+            ("SOURCE", pa.string()),
+        ]
+    ),
+)
 LOADED_PIXELS = LoadedTable(
     "pixels/create_loaded_pixels",
     "pixels/copy_loaded_pixels",

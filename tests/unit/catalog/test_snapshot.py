@@ -88,6 +88,25 @@ def test_an_incoming_image_takes_part_once_a_person_labelled_it(
     assert freeze().n_by_class == {"blue": 6, "red": 7}
 
 
+def test_labels_of_images_that_nobody_knows_are_told_once_and_left_out(
+    two_classes: None, freeze: Freeze, query: Query, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = freeze()
+    query("INSERT INTO LABELS SELECT 'INCOMING_IMAGES', 'a/typo.png', 'e', 'red', 'person', SYSDATE()")
+    query("INSERT INTO LABELS SELECT 'INCOMING_IMAGES', 'a/typo.png', 'e', 'blue', 'person', SYSDATE()")
+    query(
+        "INSERT INTO LABELS SELECT STAGE, RELATIVE_PATH, 'another tag', 'red', 'person', SYSDATE() FROM IMAGES "
+        "WHERE RELATIVE_PATH = 'red/1.png'"
+    )
+
+    assert freeze() == first
+
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "LABELS has rows for 2 images that are not in the catalog, the first is a/typo.png of stage INCOMING_IMAGES: "
+        "they are left out"
+    ]
+
+
 def test_copies_are_on_one_side_even_when_they_come_later_elsewhere_or_relabelled(
     two_classes: None, freeze: Freeze, put_image: PutImage, query: Query
 ) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from include.catalog.sync import SyncResult, sync_stage
-from include.config import LabelsConfig, PipelineConfig
+from include.config import PipelineConfig
+from include.config_parts import LabelsConfig
 from include.errors import CatalogShrunkError, StageError
 from include.warehouse.session import Warehouse
 

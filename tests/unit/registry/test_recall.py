@@ -1,13 +1,26 @@
 """Which versions' answers count: the words of the design, as views over the ledger."""
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from include.registry.rollback import previous_version
+from include.warehouse.session import Warehouse
+
 Query = Callable[..., list[tuple[Any, ...]]]
 
 PROMOTED, BACK_TO = "PROMOTED", "ROLLED_BACK"
+
+
+def append(query: Query, seq: int, event: str, version: int) -> None:
+    query(
+        "INSERT INTO MODEL_EVENTS SELECT %(seq)s, %(event)s, %(version)s, NULL, 'me', NULL, 'run', SYSDATE()",
+        seq=seq,
+        event=event,
+        version=version,
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,16 +41,35 @@ def test_a_rollback_recalls_what_was_promoted_since_its_target(
     query: Query, history: list[tuple[str, int]], champion: int | None, recalled: list[int], serving: list[int]
 ) -> None:
     for seq, (event, version) in enumerate(history, start=1):
-        query(
-            "INSERT INTO MODEL_EVENTS SELECT %(seq)s, %(event)s, %(version)s, NULL, 'me', NULL, 'run', SYSDATE()",
-            seq=seq,
-            event=event,
-            version=version,
-        )
+        append(query, seq, event, version)
 
     assert query("SELECT VERSION FROM CHAMPION") == ([(champion,)] if champion else [])
     assert query("SELECT VERSION FROM RECALLED_VERSIONS ORDER BY 1") == [(version,) for version in recalled]
     assert query("SELECT VERSION FROM SERVING_VERSIONS ORDER BY PREFERENCE") == [(version,) for version in serving]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_after_any_history_the_views_say_what_the_words_mean(query: Query, warehouse: Warehouse, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    promoted: list[int] = []
+    recalled: set[int] = set()
+    champion = 0
+    for seq in range(1, 26):
+        if len(promoted) < 2 or chance.random() < 0.35:
+            champion = len(promoted) + 1
+            promoted.append(champion)
+            append(query, seq, PROMOTED, champion)
+        else:
+            # A rollback recalls every version promoted since its target, and brings back the one that it names.
+            champion = chance.choice([version for version in promoted if version != champion])
+            recalled = (recalled - {champion}) | {version for version in promoted if version > champion}
+            append(query, seq, BACK_TO, champion)
+        serving = [champion, *(v for v in reversed(promoted) if v not in recalled | {champion})]
+
+        assert query("SELECT VERSION FROM CHAMPION") == [(champion,)]
+        assert {v for (v,) in query("SELECT VERSION FROM RECALLED_VERSIONS")} == recalled
+        assert [v for (v,) in query("SELECT VERSION FROM SERVING_VERSIONS ORDER BY PREFERENCE")] == serving
+        assert previous_version(warehouse) == (serving[1] if serving[1:] else None)
 
 
 def test_the_view_shows_the_champions_answer_else_the_latest_and_an_image_without_one(query: Query) -> None:

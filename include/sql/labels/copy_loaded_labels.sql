@@ -1,0 +1,12 @@
+-- Labels, from Parquet files of the work stage.
+-- Identifiers: location
+COPY INTO LOADED_LABELS
+FROM (
+    SELECT
+        $1:STAGE::VARCHAR,
+        $1:RELATIVE_PATH::VARCHAR,
+        $1:LABEL::VARCHAR,
+        $1:SOURCE::VARCHAR
+    FROM {location}
+)
+FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)
