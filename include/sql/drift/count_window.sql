@@ -1,0 +1,33 @@
+-- The answers of a window by predicted class and bin of confidence (empty bins have no row); as in select_window,
+-- images that another version had answered before do not count. A confidence on the last edge is in the last bin.
+-- Bound: version, first_commit_seq, last_commit_seq, edges
+WITH EDGES AS (
+    SELECT
+        EDGE.INDEX AS EDGE_INDEX,
+        EDGE.VALUE::FLOAT AS LOW,
+        LEAD(EDGE.VALUE::FLOAT) OVER (ORDER BY EDGE.INDEX) AS HIGH,
+        COUNT(*) OVER () - 2 AS LAST_BIN
+    FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(edges)s))) AS EDGE
+)
+
+SELECT
+    PREDICTIONS.TYPE AS LABEL,
+    LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN) AS BIN,
+    COUNT(*) AS N_IMAGES
+FROM PREDICTIONS
+INNER JOIN EDGES
+    ON
+        PREDICTIONS.CONFIDENCE >= EDGES.LOW
+        AND (PREDICTIONS.CONFIDENCE < EDGES.HIGH OR EDGES.HIGH IS NULL)
+LEFT JOIN PREDICTIONS AS EARLIER
+    ON
+        PREDICTIONS.STAGE = EARLIER.STAGE
+        AND PREDICTIONS.RELATIVE_PATH = EARLIER.RELATIVE_PATH
+        AND PREDICTIONS.ETAG = EARLIER.ETAG
+        AND PREDICTIONS.VERSION <> EARLIER.VERSION
+        AND PREDICTIONS.COMMIT_SEQ > EARLIER.COMMIT_SEQ
+WHERE
+    PREDICTIONS.VERSION = %(version)s
+    AND PREDICTIONS.COMMIT_SEQ BETWEEN %(first_commit_seq)s AND %(last_commit_seq)s
+    AND EARLIER.ETAG IS NULL
+GROUP BY PREDICTIONS.TYPE, LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN)
