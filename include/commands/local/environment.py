@@ -9,6 +9,8 @@ from include.commands.local.state import ADMIN, VIEWER, WAREHOUSE_USER, LocalSta
 from include.config import PIPELINES_VARIABLE, PROJECT_ROOT, STORE_VARIABLE
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_WAREHOUSE"
+SMTP_CONNECTION_VARIABLE = "AIRFLOW_CONN_SMTP_DEFAULT"
+SENDER = "driftgate@localhost"
 LOOPBACK = "127.0.0.1"
 
 
@@ -24,6 +26,7 @@ def process_environment(state: LocalState, settings: Settings) -> dict[str, str]
         **inherited,
         **pipeline_environment(state, settings),
         **_airflow_environment(state, settings),
+        SMTP_CONNECTION_VARIABLE: json.dumps(_smtp_connection(settings)),
         "PYTHONPATH": str(PROJECT_ROOT),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
     }
@@ -44,6 +47,16 @@ def pipeline_environment(state: LocalState, settings: Settings) -> dict[str, str
         STORE_VARIABLE: str(state.store),
         "NO_PROXY": past_proxies,
         "no_proxy": past_proxies,
+    }
+
+
+def _smtp_connection(settings: Settings) -> dict[str, object]:
+    """Return Airflow's connection to the mail catcher, which takes mails from this machine without a login."""
+    return {
+        "conn_type": "smtp",
+        "host": LOOPBACK,
+        "port": settings.mail_port,
+        "extra": {"disable_tls": True, "disable_ssl": True, "from_email": SENDER, "timeout": 5, "retry_limit": 1},
     }
 
 

@@ -1,9 +1,9 @@
-"""Start and stop a local instance: the embedded warehouse and Airflow's three processes."""
+"""Start and stop a local instance: the embedded warehouse, a mail catcher and Airflow's three processes."""
 
-import socket
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,16 +13,19 @@ import httpx
 import psutil
 
 from include.commands.local.environment import LOOPBACK, process_environment
+from include.commands.local.ports import answers, holder_of, is_free, takes_mails
 from include.commands.local.processes import ProcessFolder, StartedProcess
 from include.commands.local.state import WAREHOUSE_USER, LocalState, Settings
 from include.config import PROJECT_ROOT
 from include.errors import CommandError
 
 WAREHOUSE = "warehouse"
+MAIL_CATCHER = "mail-catcher"
 SCHEDULER = "scheduler"
 DAG_PROCESSOR = "dag-processor"
 API_SERVER = "api-server"
-COMPONENTS = (WAREHOUSE, SCHEDULER, DAG_PROCESSOR, API_SERVER)
+COMPONENTS = (WAREHOUSE, MAIL_CATCHER, SCHEDULER, DAG_PROCESSOR, API_SERVER)
+_NOT_AIRFLOWS = frozenset({WAREHOUSE, MAIL_CATCHER})
 _MIGRATION = "db-migrate"
 
 START_PATIENCE_S = 180.0
@@ -30,11 +33,12 @@ STOP_GRACE_S = 10.0
 _POLL_S = 0.2
 
 _AFTER_MIGRATION = (SCHEDULER, DAG_PROCESSOR)
-_STOP_ORDER = ((_MIGRATION, SCHEDULER, DAG_PROCESSOR), (API_SERVER,), (WAREHOUSE,))
-"""A task that is ended tells the API server, and rolls back in the warehouse: they go last."""
+_STOP_ORDER = ((_MIGRATION, SCHEDULER, DAG_PROCESSOR), (API_SERVER,), (WAREHOUSE, MAIL_CATCHER))
+"""A task that is ended tells the API server, rolls back in the warehouse and may send a mail: they go last."""
 
 _PORT_OPTIONS = {
     WAREHOUSE: "--warehouse-port N or DRIFTGATE_WAREHOUSE_PORT=N",
+    MAIL_CATCHER: "--mail-port N or DRIFTGATE_MAIL_PORT=N",
     API_SERVER: "--airflow-port N or DRIFTGATE_AIRFLOW_PORT=N",
 }
 
@@ -99,7 +103,7 @@ class LocalInstance:
         at_once = [name for name in missing if name not in _AFTER_MIGRATION]
         for name in at_once:
             self._start_component(name)
-        if set(missing) != {WAREHOUSE}:
+        if set(missing) - _NOT_AIRFLOWS:
             self._migrate()
         for name in missing:
             if name not in at_once:
@@ -127,19 +131,17 @@ class LocalInstance:
 
     def _command(self, name: str) -> list[str]:
         if name == WAREHOUSE:
-            options = {
+            options: dict[str, object] = {
                 "--root": self.state.warehouse,
                 "--host": LOOPBACK,
                 "--port": self.settings.warehouse_port,
                 "--user": WAREHOUSE_USER,
                 "--password-file": self.state.secret_file("warehouse_password"),
             }
-            return [
-                sys.executable,
-                "-m",
-                "include.warehouse.embedded",
-                *(str(part) for option in options.items() for part in option),
-            ]
+            return _python_module("include.warehouse.embedded", options)
+        if name == MAIL_CATCHER:
+            options = {"--host": LOOPBACK, "--port": self.settings.mail_port, "--folder": self.state.mails}
+            return _python_module("include.commands.local.mail_catcher", options)
         if name == API_SERVER:
             # What `airflow api-server` runs, which itself would refuse to start before the database is migrated.
             address = ["--host", LOOPBACK, "--port", str(self.settings.airflow_port)]
@@ -170,14 +172,18 @@ class LocalInstance:
 
     def _ready(self, names: Sequence[str], since: datetime) -> list[str]:
         """Return those components that are ready."""
-        heartbeats = _airflow_heartbeats(self.settings) if set(names) - {WAREHOUSE} else None
+        heartbeats = _airflow_heartbeats(self.settings) if set(names) - _NOT_AIRFLOWS else None
         ready = []
         for name in names:
             if name == WAREHOUSE:
-                is_ready = _answers(f"http://{LOOPBACK}:{self.settings.warehouse_port}/healthz")
+                is_ready = answers(
+                    f"http://{LOOPBACK}:{self.settings.warehouse_port}/healthz", timeout_s=START_PATIENCE_S
+                )
+            elif name == MAIL_CATCHER:
+                is_ready = takes_mails(self.settings.mail_port)
             elif name == API_SERVER:
                 # The part that tasks talk to is built at its first request, for seconds in which it answers nobody.
-                is_ready = _answers(f"{self.settings.airflow_url}/execution/health")
+                is_ready = answers(f"{self.settings.airflow_url}/execution/health", timeout_s=START_PATIENCE_S)
             else:
                 # The heartbeat of a process that was killed looks healthy for half a minute.
                 is_ready = heartbeats is not None and heartbeats.get(name, since) > since
@@ -201,8 +207,9 @@ class LocalInstance:
         running = set(COMPONENTS) - set(missing)
         if running and kept and kept != self.settings:
             raise CommandError(
-                f"{', '.join(sorted(running))} run on ports {kept.airflow_port} (Airflow) and {kept.warehouse_port} "
-                f"(warehouse) with the pipelines of {kept.pipelines}: './driftgate down' first to change that"
+                f"{', '.join(sorted(running))} run on ports {kept.airflow_port} (Airflow), {kept.warehouse_port} "
+                f"(warehouse) and {kept.mail_port} (mail catcher) with the pipelines of {kept.pipelines}: "
+                "'./driftgate down' first to change that"
             )
 
     def refuse_taken_ports(self, missing: Sequence[str] = COMPONENTS) -> None:
@@ -211,13 +218,18 @@ class LocalInstance:
         Raises:
             CommandError: One is not; the message says who has it, and how to choose another.
         """
-        ports = {WAREHOUSE: self.settings.warehouse_port, API_SERVER: self.settings.airflow_port}
-        if self.settings.warehouse_port == self.settings.airflow_port:
-            raise CommandError(f"port {self.settings.airflow_port} cannot be both Airflow's and the warehouse's")
+        ports = {
+            WAREHOUSE: self.settings.warehouse_port,
+            MAIL_CATCHER: self.settings.mail_port,
+            API_SERVER: self.settings.airflow_port,
+        }
+        for name, other in itertools.combinations(ports, 2):
+            if ports[name] == ports[other]:
+                raise CommandError(f"port {ports[name]} cannot be both the {name}'s and the {other}'s")
         for name, port in ports.items():
-            if name in missing and not _is_free(port):
+            if name in missing and not is_free(port):
                 raise CommandError(
-                    f"port {port} for the {name} is in use{_holder_of(port)}: end that, or choose another by "
+                    f"port {port} for the {name} is in use{holder_of(port)}: end that, or choose another by "
                     f"{_PORT_OPTIONS[name]}"
                 )
 
@@ -247,11 +259,9 @@ def _wait_for_end(process: StartedProcess) -> int | None:
         return None
 
 
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=START_PATIENCE_S, trust_env=False).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
+def _python_module(module: str, options: Mapping[str, object]) -> list[str]:
+    """Return the command that runs a module of ours with its options."""
+    return [sys.executable, "-m", module, *(str(part) for option in options.items() for part in option)]
 
 
 def _airflow_heartbeats(settings: Settings) -> dict[str, datetime] | None:
@@ -268,28 +278,3 @@ def _airflow_heartbeats(settings: Settings) -> dict[str, datetime] | None:
         DAG_PROCESSOR: health["dag_processor"]["latest_dag_processor_heartbeat"],
     }
     return {name: datetime.fromisoformat(at) for name, at in found.items() if at}
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
-        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            candidate.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
-
-
-def _holder_of(port: int) -> str:
-    """Return which process has a port, as far as the operating system tells us."""
-    try:
-        connections = psutil.net_connections(kind="tcp")
-    except psutil.AccessDenied:
-        return ""
-    holders = [c.pid for c in connections if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.port == port]
-    for pid in filter(None, holders):
-        try:
-            return f" by process {pid} ({psutil.Process(pid).name()})"
-        except psutil.NoSuchProcess:
-            continue
-    return ""

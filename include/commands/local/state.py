@@ -22,6 +22,7 @@ from include.errors import CommandError
 STATE_VARIABLE = "DRIFTGATE_STATE"
 AIRFLOW_PORT_VARIABLE = "DRIFTGATE_AIRFLOW_PORT"
 WAREHOUSE_PORT_VARIABLE = "DRIFTGATE_WAREHOUSE_PORT"
+MAIL_PORT_VARIABLE = "DRIFTGATE_MAIL_PORT"
 
 ADMIN = "admin"
 VIEWER = "viewer"
@@ -43,6 +44,8 @@ class Settings:
     """Where Airflow's API server and its pages listen."""
     warehouse_port: int
     """Where the embedded warehouse listens."""
+    mail_port: int
+    """Where the mail catcher listens."""
     pipelines: str
     """The folder of the pipeline files."""
 
@@ -56,6 +59,7 @@ class Settings:
         *,
         airflow_port: int | None = None,
         warehouse_port: int | None = None,
+        mail_port: int | None = None,
         pipelines: str | None = None,
     ) -> Self:
         """Return these settings with those changed that were chosen."""
@@ -63,6 +67,7 @@ class Settings:
             self,
             airflow_port=airflow_port or self.airflow_port,
             warehouse_port=warehouse_port or self.warehouse_port,
+            mail_port=mail_port or self.mail_port,
             pipelines=pipelines or self.pipelines,
         )
 
@@ -99,6 +104,11 @@ class LocalState:
     def store(self) -> Path:
         """Decoded pixels and models in work."""
         return self.root / "store"
+
+    @property
+    def mails(self) -> Path:
+        """The mails that the mail catcher took, a file each."""
+        return self.root / "mails"
 
     @property
     def logs(self) -> Path:
@@ -141,6 +151,7 @@ class LocalState:
         return settings.with_choices(
             airflow_port=_port_from_environment(AIRFLOW_PORT_VARIABLE),
             warehouse_port=_port_from_environment(WAREHOUSE_PORT_VARIABLE),
+            mail_port=_port_from_environment(MAIL_PORT_VARIABLE),
             pipelines=None if self.is_demo else os.environ.get(PIPELINES_VARIABLE),
         )
 
@@ -198,13 +209,19 @@ class LocalState:
 
     def _default_settings(self) -> Settings:
         if self.is_demo:
-            return Settings(airflow_port=8180, warehouse_port=8865, pipelines=str(self.root / "pipelines"))
-        return Settings(airflow_port=8080, warehouse_port=8765, pipelines=str(PROJECT_ROOT / "pipelines"))
+            return Settings(
+                airflow_port=8180, warehouse_port=8865, mail_port=8125, pipelines=str(self.root / "pipelines")
+            )
+        return Settings(
+            airflow_port=8080, warehouse_port=8765, mail_port=8025, pipelines=str(PROJECT_ROOT / "pipelines")
+        )
 
     def read_kept_settings(self) -> Settings | None:
         """Return the settings as they were kept, None if they never were."""
         try:
-            return Settings(**json.loads(self._settings_file.read_text(encoding="utf-8")))
+            kept = json.loads(self._settings_file.read_text(encoding="utf-8"))
+            # An earlier release, which had no mail catcher, kept no port for it.
+            return Settings(**{"mail_port": self._default_settings().mail_port, **kept})
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:

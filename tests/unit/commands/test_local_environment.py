@@ -18,7 +18,7 @@ def environment(tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
     monkeypatch.setenv("AIRFLOW_CONFIG", "/etc/airflow.cfg")
     monkeypatch.setenv("no_proxy", "example.com")
-    settings = Settings(airflow_port=8090, warehouse_port=8790, pipelines=str(tmp_path / "pipelines"))
+    settings = Settings(airflow_port=8090, warehouse_port=8790, mail_port=8035, pipelines=str(tmp_path / "pipelines"))
     return process_environment(LocalState(tmp_path), settings)
 
 
@@ -52,6 +52,13 @@ def test_the_connection_leads_to_the_embedded_warehouse(environment, tmp_path):
     assert connection["conn_type"] == "snowflake"
     assert connection["password"] == LocalState(tmp_path).secret("warehouse_password")
     assert connection["extra"] == {"account": "embedded", "host": "127.0.0.1", "port": 8790, "protocol": "http"}
+
+
+def test_airflows_mails_go_to_the_mail_catcher(environment):
+    connection = json.loads(environment["AIRFLOW_CONN_SMTP_DEFAULT"])
+
+    assert (connection["conn_type"], connection["host"], connection["port"]) == ("smtp", "127.0.0.1", 8035)
+    assert connection["extra"]["from_email"] == "driftgate@localhost"
 
 
 def test_the_processes_find_python_and_the_project(environment):

@@ -10,7 +10,7 @@ from include.errors import CommandError
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("STATE", "AIRFLOW_PORT", "WAREHOUSE_PORT", "PIPELINES"):
+    for name in ("STATE", "AIRFLOW_PORT", "WAREHOUSE_PORT", "MAIL_PORT", "PIPELINES"):
         monkeypatch.delenv(f"DRIFTGATE_{name}", raising=False)
 
 
@@ -51,7 +51,10 @@ def test_a_chosen_port_is_kept_and_a_variable_wins_over_it(tmp_path, monkeypatch
     state.keep_settings(state.read_settings().with_choices(airflow_port=9001))
     assert state.exists
     assert state.read_settings() == Settings(
-        airflow_port=9001, warehouse_port=8765, pipelines=LocalState(tmp_path / "other").read_settings().pipelines
+        airflow_port=9001,
+        warehouse_port=8765,
+        mail_port=8025,
+        pipelines=LocalState(tmp_path / "other").read_settings().pipelines,
     )
 
     monkeypatch.setenv("DRIFTGATE_AIRFLOW_PORT", "9002")
@@ -65,8 +68,12 @@ def test_the_demo_has_ports_and_pipelines_of_its_own(tmp_path, monkeypatch):
     main, demo = LocalState.locate(), LocalState.locate(demo=True)
 
     assert demo.root == tmp_path / "demo"
-    ports = {main.read_settings().airflow_port, main.read_settings().warehouse_port}
-    assert ports.isdisjoint({demo.read_settings().airflow_port, demo.read_settings().warehouse_port})
+    ports = [
+        port
+        for settings in (main.read_settings(), demo.read_settings())
+        for port in (settings.airflow_port, settings.warehouse_port, settings.mail_port)
+    ]
+    assert len(set(ports)) == 6
     assert main.read_settings().pipelines == "/somewhere"
     assert Path(demo.read_settings().pipelines) == tmp_path / "demo" / "pipelines"
 
@@ -77,6 +84,14 @@ def test_a_port_that_is_none_is_refused_by_name(tmp_path, monkeypatch, port):
 
     with pytest.raises(CommandError, match=f"DRIFTGATE_WAREHOUSE_PORT: .*{port!r}"):
         LocalState(tmp_path).read_settings()
+
+
+def test_settings_that_were_kept_before_there_was_a_mail_catcher_are_read(tmp_path):
+    kept = {"airflow_port": 9001, "warehouse_port": 9002, "pipelines": "/somewhere"}
+    (tmp_path / "settings.json").write_text(json.dumps(kept))
+
+    assert LocalState(tmp_path).read_settings() == Settings(**kept, mail_port=8025)
+    assert LocalState(tmp_path, is_demo=True).read_settings() == Settings(**kept, mail_port=8125)
 
 
 def test_a_damaged_settings_file_is_named(tmp_path):

@@ -1,0 +1,177 @@
+"""Mails through Airflow's SMTP connection, which never fail what sends them."""
+
+import logging
+import smtplib
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import make_msgid, parseaddr
+from typing import cast
+
+from airflow.providers.smtp.hooks.smtp import SmtpHook
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from include.config import PipelineConfig
+from include.notify.mail import KIND_HEADER, Mail
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 15.0
+"""How long a task waits for a mail to be sent, whatever the server does and however many addresses its name has."""
+STEP_PATIENCE_S = 5
+"""How long the server may take for one answer."""
+_HEADER_WIDTH = 200
+"""Characters of a line of a header: any subject of ours is one line; 998 are allowed (RFC 5322, section 2.1.1)."""
+
+
+class MailNotSentError(Exception):
+    """A mail could not be sent; the message says why, without secrets."""
+
+
+class _MailHook(SmtpHook):
+    """Airflow's SMTP hook with bounded patience (its own is six times 30 s by default) and mails of two parts.
+
+    `send_email_smtp` sends HTML alone.
+    """
+
+    @property
+    def timeout(self) -> int:
+        """The connection's, in seconds, within our patience."""
+        return max(1, min(super().timeout, STEP_PATIENCE_S))
+
+    @property
+    def smtp_retry_limit(self) -> int:
+        """The connection's, but at most one more try to connect."""
+        return max(0, min(super().smtp_retry_limit, 1))
+
+    def deliver(self, mail: Mail, recipients: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+        """Send a mail as one message with both parts, and return the recipients that the server refused."""
+        sender = self.from_email or self.smtp_user
+        if "@" not in sender:
+            raise MailNotSentError(
+                f"connection {self.smtp_conn_id!r} does not say who sends: add from_email to its extra"
+            )
+        client = cast("smtplib.SMTP", self._smtp_client)
+        address = parseaddr(sender)[1]
+        message = _as_message(mail, sender, recipients, domain=address.rpartition("@")[2])
+        has_utf8 = not all(a.isascii() for a in (address, *recipients))
+        # Python breaks a subject of 69 to 77 characters right behind its name, which some servers show as an empty one.
+        width = _HEADER_WIDTH if has_utf8 or mail.subject.isascii() else SMTP.max_line_length
+        return client.sendmail(  # send_message would put a ">" before lines that begin with "From "
+            address,
+            list(recipients),
+            message.as_bytes(policy=SMTP.clone(utf8=has_utf8, max_line_length=width)),
+            mail_options=("SMTPUTF8", "BODY=8BITMIME") if has_utf8 else (),
+        )
+
+
+def send(config: PipelineConfig, mail: Mail) -> bool:
+    """Send a mail to the people that the pipeline names. Whatever happens is told in the log, and never raised.
+
+    Args:
+        config: `notify` says who gets the mail, and through which connection.
+        mail: What they get.
+
+    Returns:
+        Whether the server has taken it for at least one of them.
+    """
+    recipients = config.notify.emails
+    if not recipients:
+        log.info("mail %r was not sent: notify.emails of pipeline %s names nobody", mail.subject, config.name)
+        return False
+    started = time.monotonic()
+    try:
+        refused = _deliver_in_time(config.notify.smtp_conn_id, mail, recipients)
+    except Exception as error:  # noqa: BLE001 - a mail is worth less than the run that sends it
+        log.warning("mail %r was not sent: %s", mail.subject, _told(error))
+        return False
+    if refused:
+        log.warning("mail %r was not sent to all: %s", mail.subject, _refusals(refused))
+    log.info(
+        "mail %r was sent to %d of %d recipients in %.1f s",
+        mail.subject,
+        len(recipients) - len(refused),
+        len(recipients),
+        time.monotonic() - started,
+    )
+    return True
+
+
+def _deliver_in_time(conn_id: str, mail: Mail, recipients: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+    """Deliver in a thread, and leave it to itself after our patience.
+
+    The hook's time-out holds for each answer of the server: one that sends a byte now and then, or a name that takes
+    minutes to be looked up, would hold the task all the same.
+    """
+    _refuse_missing(conn_id)
+    outcome: list[dict[str, tuple[int, bytes]] | Exception] = []
+
+    def deliver() -> None:
+        try:
+            with _MailHook(smtp_conn_id=conn_id) as hook:
+                outcome.append(cast("_MailHook", hook).deliver(mail, recipients))
+        except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
+            outcome.append(error)
+
+    thread = threading.Thread(target=deliver, name="driftgate-mail", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_S)
+    if not outcome:
+        raise MailNotSentError(f"the server of connection {conn_id!r} was not done within {PATIENCE_S:.0f} s")
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _refuse_missing(conn_id: str) -> None:
+    """Refuse a connection that is not there or cannot be read."""
+    try:
+        BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise MailNotSentError(
+            f"Airflow has no connection {conn_id!r} that it can read: add it in the UI under Admin, Connections, or as "
+            f"AIRFLOW_CONN_{conn_id.upper()}, or name another in notify.smtp_conn_id"
+        ) from error
+    except Exception as error:
+        # What cannot be parsed holds a password, and the error's text may quote it.
+        raise MailNotSentError(f"connection {conn_id!r} cannot be read ({type(error).__name__})") from error
+
+
+def _as_message(mail: Mail, sender: str, recipients: Sequence[str], *, domain: str) -> EmailMessage:
+    message = EmailMessage(policy=SMTP)
+    message["Subject"] = mail.subject
+    message["From"] = sender
+    message["To"] = ", ".join(recipients)
+    message["Date"] = datetime.now(UTC)
+    message["Message-ID"] = make_msgid(domain=domain)
+    message["Auto-Submitted"] = "auto-generated"  # so that nobody's absence is told to us (RFC 3834)
+    message[KIND_HEADER] = mail.kind
+    message.set_content(mail.text)
+    message.add_alternative(mail.html, subtype="html")
+    return message
+
+
+def _told(error: Exception) -> str:
+    """Return why a mail was not sent, in one line without secrets."""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"the server refuses the login ({error.smtp_code})"  # its text may repeat what was sent
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return _refusals(error.recipients)
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"the server says {_answer(error.smtp_code, error.smtp_error)}"
+    if isinstance(error, UnicodeError):
+        return type(error).__name__  # its text quotes what could not be encoded, a password perhaps
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _refusals(refused: dict[str, tuple[int, bytes]]) -> str:
+    return ", ".join(f"{recipient} was refused ({_answer(*answer)})" for recipient, answer in refused.items())
+
+
+def _answer(code: int, text: bytes | str) -> str:
+    line = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return " ".join(f"{code} {line}".split())

@@ -1,0 +1,76 @@
+"""The page on which a retraining is approved: all the evidence, and nothing in it that is taken for markup."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from include.drift.checks import DriftCheck
+from include.notify.approval_page import approval_page, approval_subject, escaped
+
+CHECK = DriftCheck(
+    check_id="0123456789abcdef",
+    run_id="hats_inference/scheduled__1",
+    version=3,
+    champion_event_seq=7,
+    first_commit_seq=11,
+    last_commit_seq=210,
+    n_images=200,
+    statistics={
+        "confidences": {"distance": 0.41, "p_value": 0.001, "n_images": 200, "n_baseline": 1090},
+        "previous": {"version": 2, "distance": 0.5, "p_value": 0.002, "n_images": 200, "n_baseline": 90},
+        "n_new_labels": 60,
+    },
+    thresholds={"confidences": 0.18, "previous": 0.2, "min_new_labels": 50},
+    verdict="DATA_DRIFT",
+    action="REQUEST_RETRAINING",
+    reasons=("the confidences have moved", "there are 60 new labels"),
+    report_path="reports/1.html",
+    checked_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+)
+
+
+def test_the_page_has_the_whole_evidence() -> None:
+    page = approval_page(CHECK)
+
+    for line in (
+        "- the confidences have moved",
+        "- there are 60 new labels",
+        "| Verdict | DATA\\_DRIFT |",
+        "| Champion | version 3 |",
+        "| Window | 200 answers \\(COMMIT\\_SEQ 11 to 210\\) |",
+        "| New labels | 60 |",
+        "| Report | reports/1.html |",
+        "| Check | 0123456789abcdef, 2026-01-02 03:04 UTC |",
+        "| Confidences | 0.410 | 0.180 | 0.001 | 200 | 1,090 |",
+        "| Previous version \\(2\\) | 0.500 | 0.200 | 0.002 | 200 | 90 |",
+    ):
+        assert line in page.splitlines()
+    assert approval_subject("hats", CHECK) == "hats: may a new model be trained? (drift of version 3)"
+
+
+def test_a_check_that_compared_nothing_has_a_page_too() -> None:
+    page = approval_page(replace(CHECK, statistics={}, first_commit_seq=None, report_path=None))
+
+    assert "| Window | 200 answers |" in page
+    assert "| Report | none |" in page
+    assert "Distance" not in page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<script>alert(1)</script>", "&lt;script&gt;alert\\(1\\)&lt;/script&gt;"),
+        ("[x](javascript:y)", "\\[x\\]\\(javascript:y\\)"),
+        ("a|b\n\n# c", "a\\|b \\# c"),
+        (
+            "http://evil.example www.evil.example me@evil.example",
+            "http\\://evil.example www\\.evil.example me\\@evil.example",
+        ),
+        ("**bold** `code` ~~gone~~ ![img]", "\\*\\*bold\\*\\* \\`code\\` \\~\\~gone\\~\\~ \\!\\[img\\]"),
+        ("{{ conf }}", "\\{\\{ conf \\}\\}"),
+        ("a &amp; b", "a &amp;amp; b"),
+    ],
+)
+def test_what_stands_in_a_name_shows_as_it_is(text: str, shown: str) -> None:
+    assert escaped(text) == shown
