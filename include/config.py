@@ -7,169 +7,41 @@ and what is allowed.
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import StringConstraints, ValidationError, model_validator
 
+from include.config_parts import (
+    SMALL_CNN_MAX_SIZE,
+    DriftConfig,
+    GateConfig,
+    InferenceConfig,
+    LabelsConfig,
+    ModelConfig,
+    NotifyConfig,
+    Part,
+    PreprocessingConfig,
+    RetrainingConfig,
+    SplitConfig,
+    StagesConfig,
+    StoreConfig,
+    TrainingConfig,
+    WarehouseConfig,
+)
 from include.config_types import (
     PROJECT_ROOT as PROJECT_ROOT,  # noqa: PLC0414 - part of this module's interface, too
 )
-from include.config_types import (
-    Identifier,
-    Pattern,
-    PatternOfBoth,
-    Schedule,
-    StageUrl,
-    Weights,
-    not_reserved,
-)
+from include.config_types import Schedule, not_reserved
 from include.errors import ConfigError
 
 PIPELINES_VARIABLE = "DRIFTGATE_PIPELINES"
 STORE_VARIABLE = "DRIFTGATE_STORE"
 
-OWN_STAGES = ("MODELS", "WORK")
-"""The internal stages that each pipeline has: its models' files, and rows on their way into tables."""
 
-SMALL_CNN_MAX_SIZE = 96
-"""The largest image side, in pixels, that the small CNN is made for."""
-
-Architecture = Literal[
-    "small_cnn",
-    "resnet18",
-    "resnet34",
-    "resnet50",
-    "mobilenet_v3_small",
-    "mobilenet_v3_large",
-    "efficientnet_b0",
-    "efficientnet_v2_s",
-    "convnext_tiny",
-]
-
-
-class _Part(BaseModel):
-    """A part of the file: frozen, and without room for a misspelt field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class WarehouseConfig(_Part):
-    """Where the tables of this pipeline are."""
-
-    conn_id: str = "warehouse"
-    """The Airflow connection to Snowflake, or to the embedded warehouse."""
-    database: Identifier = "DRIFTGATE"
-    """The database; `setup` makes it if it is not there."""
-    schema_: Identifier | None = Field(default=None, alias="schema")
-    """The schema, one per pipeline; by default the pipeline's name."""
-
-
-class StageConfig(_Part):
-    """A Snowflake stage with images."""
-
-    name: Identifier
-    """The stage's name in the pipeline's schema."""
-    url: StageUrl | None = None
-    """Where an external stage's files lie (file:// on the embedded warehouse); none: an internal stage."""
-
-
-class StagesConfig(_Part):
-    """The two stages of a pipeline."""
-
-    training: StageConfig
-    """Labelled images."""
-    incoming: StageConfig
-    """Images to classify."""
-
-    @model_validator(mode="after")
-    def _two_stages(self) -> Self:
-        for stage in (self.training, self.incoming):
-            if stage.name in OWN_STAGES:
-                raise ValueError(f"{stage.name} is the name of a stage that Driftgate makes for itself")
-        if self.training.name == self.incoming.name:
-            raise ValueError(f"training and incoming must be two stages, both are {self.training.name}")
-        return self
-
-
-class LabelsConfig(_Part):
-    """How an image of the training stage gets its label; a row of LABELS wins over it."""
-
-    from_path: PatternOfBoth = "^(?P<label>[^/]+)/"
-    """A regular expression on the path, with a group called label."""
-
-    @model_validator(mode="after")
-    def _has_label_group(self) -> Self:
-        if "label" not in re.compile(self.from_path).groupindex:
-            raise ValueError(f"from_path needs a group (?P<label>…), {self.from_path!r} has none")
-        return self
-
-
-class SplitConfig(_Part):
-    """Which images belong together when the data set is split."""
-
-    group: Pattern | None = None
-    """A regular expression on the path; images for which it matches the same text stay on one side."""
-
-
-class PreprocessingConfig(_Part):
-    """What is done to an image before the model sees it."""
-
-    size: int = Field(default=96, ge=8, le=1024)
-    """The side of the square that an image is resized to, in pixels."""
-
-
-class ModelConfig(_Part):
-    """What is trained."""
-
-    architecture: Architecture = "small_cnn"
-    """small_cnn (for images up to 96 px), or a torchvision architecture."""
-    weights: Weights = "none"
-    """What training starts from: none (random), DEFAULT (torchvision's, downloaded), or a safetensors file."""
-
-
-class TrainingConfig(_Part):
-    """How it is trained; each field can be overridden for one run."""
-
-    n_epochs: int = Field(default=25, ge=1, le=1000)
-    """How often training goes over all images."""
-    batch_size: int = Field(default=64, ge=2, le=4096)
-    """Images in one step."""
-    base_lr: float = Field(default=0.003, gt=0, le=1)
-    """The peak learning rate."""
-    downsample_to: float = Field(default=1.0, gt=0, le=1)
-    """The share of the training images that is used, the same share of each class."""
-    horizontal_flip: bool = True
-    """Whether a mirrored image is still of its class: true of garments, not of digits."""
-
-
-class GateConfig(_Part):
-    """What a challenger has to reach to become champion."""
-
-    min_accuracy: float = Field(default=0.70, ge=0, le=1)
-    """The least accuracy on the test images."""
-
-
-class InferenceConfig(_Part):
-    """How pending images are packed into tasks."""
-
-    batch_size: int = Field(default=2048, ge=1, le=100_000)
-    """Images in one batch, as long as that makes no more than max_tasks batches."""
-    max_tasks: int | None = Field(default=None, ge=1, le=128)
-    """The most batches in one run; by default the cores of the machine that plans."""
-
-
-class StoreConfig(_Part):
-    """Where decoded pixels and models in work lie; each task must see the same."""
-
-    url: str | None = None
-    """A folder (read from the project's root) or an fsspec URL; by default DRIFTGATE_STORE, else .local/store."""
-
-
-class PipelineConfig(_Part):
+class PipelineConfig(Part):
     """A classifier: where its images are, how it is trained, and what it must reach."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -183,6 +55,9 @@ class PipelineConfig(_Part):
     training: TrainingConfig = TrainingConfig()
     gate: GateConfig = GateConfig()
     inference: InferenceConfig = InferenceConfig()
+    drift: DriftConfig = DriftConfig()
+    retraining: RetrainingConfig = RetrainingConfig()
+    notify: NotifyConfig = NotifyConfig()
     store: StoreConfig = StoreConfig()
     schedule: Schedule | None = "@hourly"
     """When inference runs: a cron expression, an Airflow preset, or null for only when it is triggered."""

@@ -53,6 +53,10 @@ def _stage_url(url: str) -> str:
 
 StageUrl = Annotated[str, AfterValidator(_stage_url)]
 
+_EMAIL = r"^[^@\s<>,;:\"\\]+@[^@\s<>,;:\"\\]+$"
+Email = Annotated[str, StringConstraints(pattern=_EMAIL, max_length=254)]
+"""A mail address, as a header takes it: one @, and nothing that a header reads as more than an address."""
+
 _PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
 
 

@@ -82,6 +82,18 @@ class PromotionRefusedError(DriftgateError):
     """Another version became champion since the challenger was evaluated."""
 
 
+class RollbackRefusedError(DriftgateError):
+    """The version cannot be restored, or the champion has changed since the rollback was asked for."""
+
+
+class UnknownCheckError(DriftgateError):
+    """There is no drift check with this id."""
+
+
+class LabelError(DriftgateError):
+    """A label is for an image that is not in the catalog, or says nothing."""
+
+
 class CommandError(DriftgateError):
     """The command cannot do what it was asked to."""
 

@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # pydantic and yaml take half a second to import
-    from include.config import PreprocessingConfig
+    from include.config_parts import PreprocessingConfig
 
 PREPROCESSING_VERSION = 1
 """Raised whenever `include.images.decode` makes other pixels of the same file."""

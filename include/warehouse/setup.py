@@ -3,7 +3,8 @@
 import logging
 import time
 
-from include.config import PipelineConfig, StageConfig
+from include.config import PipelineConfig
+from include.config_parts import StageConfig
 from include.warehouse.identifiers import MODELS_STAGE, WORK_STAGE, quote_identifier, quote_url
 from include.warehouse.session import Warehouse
 
@@ -13,12 +14,15 @@ _TABLES_AND_VIEWS = (
     "runs",
     "images",
     "labels",
+    "current_labels",
     "quarantine",
     "snapshots",
     "snapshot_images",
     "pixels",
     "model_versions",
     "model_events",
+    "baselines",
+    "drift_checks",
     "pipeline_lock",
     "predictions",
     "champion",
@@ -46,6 +50,7 @@ def run_setup(warehouse: Warehouse, config: PipelineConfig) -> None:
         warehouse.run("setup/create_internal_stage", identifiers={"stage": quote_identifier(name)})
     for name in _TABLES_AND_VIEWS:
         warehouse.run(f"setup/create_{name}")
+    warehouse.run("setup/add_check_id_to_runs")
     warehouse.run("setup/fill_pipeline_lock")
     warehouse.run("setup/create_current_predictions", incoming_stage=config.stages.incoming.name)
     log.info(

@@ -1,5 +1,5 @@
 -- The run's row, once: a task that is tried again finds it there.
--- Bound: run_id, dag_id, kind, config, config_digest, reason
+-- Bound: run_id, dag_id, kind, config, config_digest, reason, check_id
 MERGE INTO RUNS
 USING (
     SELECT
@@ -8,5 +8,7 @@ USING (
 ) AS OPENED
     ON RUNS.RUN_ID = OPENED.RUN_ID
 WHEN NOT MATCHED THEN
-    INSERT (RUN_ID, DAG_ID, KIND, CONFIG, CONFIG_DIGEST, REASON, STARTED_AT)
-    VALUES (OPENED.RUN_ID, %(dag_id)s, %(kind)s, OPENED.CONFIG, %(config_digest)s, %(reason)s, SYSDATE())
+    INSERT (RUN_ID, DAG_ID, KIND, CONFIG, CONFIG_DIGEST, REASON, CHECK_ID, STARTED_AT)
+    VALUES (
+        OPENED.RUN_ID, %(dag_id)s, %(kind)s, OPENED.CONFIG, %(config_digest)s, %(reason)s, %(check_id)s, SYSDATE()
+    )

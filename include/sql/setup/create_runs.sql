@@ -1,4 +1,5 @@
--- A row is one DAG run: what it was asked to do, with which settings, and how it ended.
+-- A row is one DAG run: what it was asked to do, with which settings, and how it ended. CHECK_ID: the drift check that
+-- asked for it, if one did.
 CREATE TABLE IF NOT EXISTS RUNS (
     RUN_ID VARCHAR NOT NULL PRIMARY KEY,
     DAG_ID VARCHAR NOT NULL,
@@ -6,6 +7,7 @@ CREATE TABLE IF NOT EXISTS RUNS (
     CONFIG VARIANT NOT NULL,
     CONFIG_DIGEST VARCHAR NOT NULL,
     REASON VARCHAR,
+    CHECK_ID VARCHAR,
     STARTED_AT TIMESTAMP_NTZ NOT NULL,
     OUTCOME VARCHAR,
     FINISHED_AT TIMESTAMP_NTZ

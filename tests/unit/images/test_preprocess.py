@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from include.config import PreprocessingConfig
+from include.config_parts import PreprocessingConfig
 from include.errors import ExpiredUrlError, FetchError
 from include.images import preprocessing
 from include.images.decode import decode

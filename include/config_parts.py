@@ -1,0 +1,188 @@
+"""The parts of a pipeline file: a class each, with what its fields mean and may hold."""
+
+import re
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from include.config_types import Email, Identifier, Pattern, PatternOfBoth, StageUrl, Weights
+
+OWN_STAGES = ("MODELS", "WORK")
+"""The internal stages that each pipeline has: its models' files, and rows on their way into tables."""
+
+SMALL_CNN_MAX_SIZE = 96
+"""The largest image side, in pixels, that the small CNN is made for."""
+
+Architecture = Literal[
+    "small_cnn",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "convnext_tiny",
+]
+
+
+class Part(BaseModel):
+    """A part of the file: frozen, and without room for a misspelt field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WarehouseConfig(Part):
+    """Where the tables of this pipeline are."""
+
+    conn_id: str = "warehouse"
+    """The Airflow connection to Snowflake, or to the embedded warehouse."""
+    database: Identifier = "DRIFTGATE"
+    """The database; `setup` makes it if it is not there."""
+    schema_: Identifier | None = Field(default=None, alias="schema")
+    """The schema, one per pipeline; by default the pipeline's name."""
+
+
+class StageConfig(Part):
+    """A Snowflake stage with images."""
+
+    name: Identifier
+    """The stage's name in the pipeline's schema."""
+    url: StageUrl | None = None
+    """Where an external stage's files lie (file:// on the embedded warehouse); none: an internal stage."""
+
+
+class StagesConfig(Part):
+    """The two stages of a pipeline."""
+
+    training: StageConfig
+    """Labelled images."""
+    incoming: StageConfig
+    """Images to classify."""
+
+    @model_validator(mode="after")
+    def _two_stages(self) -> Self:
+        for stage in (self.training, self.incoming):
+            if stage.name in OWN_STAGES:
+                raise ValueError(f"{stage.name} is the name of a stage that Driftgate makes for itself")
+        if self.training.name == self.incoming.name:
+            raise ValueError(f"training and incoming must be two stages, both are {self.training.name}")
+        return self
+
+
+class LabelsConfig(Part):
+    """How an image of the training stage gets its label; a row of LABELS wins over it."""
+
+    from_path: PatternOfBoth = "^(?P<label>[^/]+)/"
+    """A regular expression on the path, with a group called label."""
+
+    @model_validator(mode="after")
+    def _has_label_group(self) -> Self:
+        if "label" not in re.compile(self.from_path).groupindex:
+            raise ValueError(f"from_path needs a group (?P<label>…), {self.from_path!r} has none")
+        return self
+
+
+class SplitConfig(Part):
+    """Which images belong together when the data set is split."""
+
+    group: Pattern | None = None
+    """A regular expression on the path; images for which it matches the same text stay on one side."""
+
+
+class PreprocessingConfig(Part):
+    """What is done to an image before the model sees it."""
+
+    size: int = Field(default=96, ge=8, le=1024)
+    """The side of the square that an image is resized to, in pixels."""
+
+
+class ModelConfig(Part):
+    """What is trained."""
+
+    architecture: Architecture = "small_cnn"
+    """small_cnn (for images up to 96 px), or a torchvision architecture."""
+    weights: Weights = "none"
+    """What training starts from: none (random), DEFAULT (torchvision's, downloaded), or a safetensors file."""
+
+
+class TrainingConfig(Part):
+    """How it is trained; each field can be overridden for one run."""
+
+    n_epochs: int = Field(default=25, ge=1, le=1000)
+    """How often training goes over all images."""
+    batch_size: int = Field(default=64, ge=2, le=4096)
+    """Images in one step."""
+    base_lr: float = Field(default=0.003, gt=0, le=1)
+    """The peak learning rate."""
+    downsample_to: float = Field(default=1.0, gt=0, le=1)
+    """The share of the training images that is used, the same share of each class."""
+    horizontal_flip: bool = True
+    """Whether a mirrored image is still of its class: true of garments, not of digits."""
+
+
+class GateConfig(Part):
+    """What a challenger has to reach to become champion."""
+
+    min_accuracy: float = Field(default=0.70, ge=0, le=1)
+    """The least accuracy on the test images."""
+    max_accuracy_drop: float = Field(default=0.01, ge=0, lt=1)
+    """How much less accurate than the champion it may be; refused when the test images show more."""
+    max_class_recall_drop: float = Field(default=0.10, ge=0, lt=1)
+    """How much of its recall any class of the champion may lose; refused when the test images show more."""
+    min_recall: float = Field(default=0.50, ge=0, le=1)
+    """The least recall of a class that the champion does not have."""
+
+
+class DriftConfig(Part):
+    """When the confidences in production no longer look like those of the day the model was accepted."""
+
+    window: int = Field(default=200, ge=20, le=1_000_000)
+    """How many new answers of the champion a verdict needs; with fewer, they wait for the next run."""
+    false_alarm_rate: float = Field(default=0.01, ge=0.0001, le=0.2)
+    """The share of windows without drift that may alarm."""
+    min_distance: float = Field(default=0.1, ge=0, le=10)
+    """The least Wasserstein-1 distance, in standard deviations of the baseline, that is worth an alarm."""
+
+
+class RetrainingConfig(Part):
+    """What follows from drift."""
+
+    mode: Literal["automatic", "approval", "alert_only"] = "approval"
+    """Train at once, train when a person has approved it, or only tell."""
+    cooldown_hours: float = Field(default=24, ge=0, le=8760)
+    """How long after one request there is no other, whatever became of it."""
+    weekly_budget: int = Field(default=3, ge=0, le=1000)
+    """How many requests there may be in seven days."""
+    min_new_labels: int = Field(default=50, ge=1)
+    """How many labelled images, which the champion has not seen, retraining needs; with fewer, labels are asked for."""
+    response_hours: float = Field(default=72, gt=0, le=8760)
+    """How long a request waits for its approval; silence is a rejection."""
+
+
+class NotifyConfig(Part):
+    """Who is told."""
+
+    emails: tuple[Email, ...] = ()
+    """Who gets the mails; nobody: none is sent."""
+    smtp_conn_id: str = "smtp_default"
+    """The Airflow connection to the SMTP server."""
+
+
+class InferenceConfig(Part):
+    """How pending images are packed into tasks."""
+
+    batch_size: int = Field(default=2048, ge=1, le=100_000)
+    """Images in one batch, as long as that makes no more than max_tasks batches."""
+    max_tasks: int | None = Field(default=None, ge=1, le=128)
+    """The most batches in one run; by default the cores of the machine that plans."""
+    rescore_on_promotion: Literal["none", "window", "all"] = "none"
+    """Which images that an earlier version has answered a new champion answers, too: those of the window whose drift it
+    was trained for, or all."""
+
+
+class StoreConfig(Part):
+    """Where decoded pixels and models in work lie; each task must see the same."""
+
+    url: str | None = None
+    """A folder (read from the project's root) or an fsspec URL; by default DRIFTGATE_STORE, else .local/store."""
