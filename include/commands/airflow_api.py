@@ -144,6 +144,11 @@ class AirflowApi:
         """Return a run as it is now."""
         return parse_run(checked(self._send("GET", _run_path(dag_id, run_id))).json())
 
+    def find_run(self, dag_id: str, run_id: str) -> DagRun | None:
+        """Return a run as it is now, None if there is none of this id."""
+        answer = self._send("GET", _run_path(dag_id, run_id))
+        return None if answer.status_code == httpx.codes.NOT_FOUND else parse_run(checked(answer).json())
+
     def scheduler_is_healthy(self) -> bool:
         """Whether a scheduler gave a sign of life in the last half minute."""
         health = checked(self._send("GET", "/api/v2/monitor/health")).json()

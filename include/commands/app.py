@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from include.commands import demo, lifecycle, pipelines, runs
+from include.commands import lifecycle, pipelines, runs
+from include.commands.demo.verb import demo
 from include.errors import DriftgateError
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
     epilog=(
         "Examples: [bold]./driftgate up[/bold], then [bold]./driftgate setup digits[/bold], "
         "[bold]./driftgate train digits --n-epochs 5[/bold], [bold]./driftgate infer digits[/bold], "
+        '[bold]./driftgate rollback digits --reason "takes every 7 for a 1"[/bold], '
         "[bold]./driftgate status[/bold], [bold]./driftgate down[/bold]"
     ),
 )
@@ -39,8 +41,9 @@ app.command()(lifecycle.down)
 app.command()(pipelines.setup)
 app.command()(runs.train)
 app.command()(runs.infer)
+app.command()(runs.rollback)
 app.command()(pipelines.status)
-app.command()(demo.demo)
+app.command()(demo)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -11,30 +11,34 @@ from include.commands.airflow_api import DAG_PATIENCE_S, AirflowApi
 from include.commands.console import Output
 from include.commands.local.instance import COMPONENTS, LocalInstance
 from include.commands.local.state import ADMIN, LocalState, Settings
-from include.commands.options import AirflowPort, AsJson, OfDemo, WarehousePort
+from include.commands.options import AirflowPort, AsJson, MailPort, OfDemo, WarehousePort
 from include.config import BrokenPipeline, PipelineConfig, find_pipelines
 from include.errors import CommandError
 
 _POLL_S = 0.5
+_DAG_KINDS = ("training", "inference", "rollback")
 
 
 def up(
     airflow_port: AirflowPort = None,
     warehouse_port: WarehousePort = None,
+    mail_port: MailPort = None,
     demo: OfDemo = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start the embedded warehouse and Airflow, and let the DAGs run. A second time, it says that they run.
+    """Start the embedded warehouse, a mail catcher and Airflow, and let the DAGs run.
 
-    Everything is kept below .local (or DRIFTGATE_STATE); a generated password guards Airflow. `./driftgate down` ends
-    what this started.
+    A second time, it says that they run. Everything is kept below .local (or DRIFTGATE_STATE); a generated password
+    guards Airflow. `./driftgate down` ends what this started.
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
-    settings = state.read_settings().with_choices(airflow_port=airflow_port, warehouse_port=warehouse_port)
+    settings = state.read_settings().with_choices(
+        airflow_port=airflow_port, warehouse_port=warehouse_port, mail_port=mail_port
+    )
     instance = LocalInstance(state, settings, output.say)
     if set(instance.running()) != set(COMPONENTS):
-        output.say("starting the embedded warehouse and Airflow")
+        output.say("starting the embedded warehouse, a mail catcher and Airflow")
     started = instance.up()
     if not started:
         output.say("everything runs already")
@@ -49,6 +53,7 @@ def up(
             "user": ADMIN,
             "password_file": str(state.secret_file("admin_password")),
             "warehouse": f"http://127.0.0.1:{settings.warehouse_port}",
+            "mails": str(state.mails),
             "pipelines": [p.name for p in find_pipelines(Path(settings.pipelines)) if isinstance(p, PipelineConfig)],
             "state": str(state.root),
         }
@@ -86,7 +91,7 @@ def release_dags(api: AirflowApi, pipelines: Path, output: Output) -> None:
         if isinstance(pipeline, BrokenPipeline):
             output.say(f"a pipeline file is wrong: {pipeline.reason}", style="yellow")
         else:
-            expected |= {f"{pipeline.name}_training", f"{pipeline.name}_inference"}
+            expected |= {f"{pipeline.name}_{kind}" for kind in _DAG_KINDS}
     if not expected:
         output.say(f"there is no pipeline in {pipelines}", style="yellow")
     deadline = time.monotonic() + DAG_PATIENCE_S
@@ -104,5 +109,6 @@ def show_addresses(state: LocalState, settings: Settings, output: Output) -> Non
     output.say(f"Airflow    {settings.airflow_url}")
     output.say(f"  login    {ADMIN} / {state.secret('admin_password')}")
     output.say(f"warehouse  127.0.0.1:{settings.warehouse_port}")
+    output.say(f"mails      {state.mails} (what is sent to 127.0.0.1:{settings.mail_port})")
     output.say(f"pipelines  {settings.pipelines}")
     output.say(f"logs       {state.logs}")

@@ -14,6 +14,9 @@ AcceptRemovals = Annotated[
 AirflowPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Where Airflow listens; kept for the next time.")
 ]
+MailPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Where the mail catcher listens; kept for the next time.")
+]
 WarehousePort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Where the embedded warehouse listens; kept for the next time.")
 ]

@@ -28,7 +28,7 @@ def status(
     demo: OfDemo = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what runs, and for each pipeline its champion, what waits, and how its latest runs ended."""
+    """Show what runs, and for each pipeline its champion, what waits, the last drift verdict, and its latest runs."""
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
     folder = _pipelines_folder(state)
@@ -39,6 +39,7 @@ def status(
         running = LocalInstance(state, settings, output.say).running()
         output.say(f"running: {', '.join(running) or 'nothing'} ({state.root})")
         output.say(f"Airflow: {settings.airflow_url}")
+        output.say(f"mails: {state.mails}")
     described = [_describe(pipeline, state) for pipeline in pipelines]
     for pipeline in described:
         _show(pipeline, output)
@@ -68,11 +69,13 @@ def _pipelines_folder(state: LocalState) -> Path | None:
 def _describe(pipeline: PipelineConfig | BrokenPipeline, state: LocalState) -> dict[str, Any]:
     if isinstance(pipeline, BrokenPipeline):
         return {"name": pipeline.path.stem, "problem": pipeline.reason}
+    from include.drift.checks import latest_check
     from include.registry.status import read_status
 
     try:
         with open_warehouse(pipeline, state) as warehouse:
             status = read_status(warehouse, pipeline)
+            check = latest_check(warehouse)
     except (CommandError, WarehouseError) as error:
         return {"name": pipeline.name, "problem": str(error)}
     champion = status.champion
@@ -87,6 +90,18 @@ def _describe(pipeline: PipelineConfig | BrokenPipeline, state: LocalState) -> d
         },
         **status.counts._asdict(),
         "n_pending": status.n_pending,
+        "last_check": None
+        if check is None
+        else {
+            "check_id": check.check_id,
+            "version": check.version,
+            "n_images": check.n_images,
+            "verdict": check.verdict,
+            "action": check.action,
+            "reasons": list(check.reasons),
+            "report_path": check.report_path,
+            "checked_at": check.checked_at,
+        },
         "latest_runs": [run._asdict() for run in status.latest_runs],
     }
 
@@ -110,6 +125,12 @@ def _show(pipeline: dict[str, Any], output: Output) -> None:
         f"{pipeline['n_quarantined']} in quarantine"
     )
     output.say(f"  answers    {pipeline['n_answered']} images answered, {pipeline['n_pending']} pending")
+    check = pipeline["last_check"]
+    if check:
+        output.say(
+            f"  drift      {check['verdict']} of version {check['version']}, action {check['action']} "
+            f"({check['checked_at']:%Y-%m-%d %H:%M} UTC)"
+        )
     for run in pipeline["latest_runs"]:
         output.say(
             f"  {run['kind'].lower():<10} {run['outcome'] or 'has not ended'} ({run['started_at']:%Y-%m-%d %H:%M} UTC)"

@@ -1,4 +1,4 @@
-"""The verbs `train` and `infer`: trigger a run by Airflow's REST API, and follow it to its end."""
+"""The verbs `train`, `infer` and `rollback`: trigger a run by Airflow's REST API, and follow it to its end."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,8 @@ from include.commands.console import Output
 from include.commands.follow import FollowedRun, RunFollower
 from include.commands.local.state import LocalState
 from include.commands.options import AcceptRemovals, AsJson, Name, OfDemo, Verbose
-from include.config import TrainingConfig, load_pipeline_named
+from include.config import load_pipeline_named
+from include.config_parts import TrainingConfig
 
 
 def train(  # noqa: PLR0917  typer calls it, by name
@@ -22,6 +23,9 @@ def train(  # noqa: PLR0917  typer calls it, by name
     downsample_to: Annotated[float | None, typer.Option(help="The share of the training images to use.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why this run, for the ledger.")] = None,
     accept_removals: AcceptRemovals = False,
+    accept_vanished_classes: Annotated[
+        bool, typer.Option("--accept-vanished-classes", help="Promote even if a class of the champion is gone.")
+    ] = False,
     demo: OfDemo = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -39,6 +43,7 @@ def train(  # noqa: PLR0917  typer calls it, by name
         "downsample_to": downsample_to,
         "reason": reason,
         "accept_removals": accept_removals or None,
+        "accept_vanished_classes": accept_vanished_classes or None,
     }
     output = Output(as_json=as_json)
     followed = run_dag("training", name, given, state=LocalState.locate(demo=demo), output=output, verbose=verbose)
@@ -62,6 +67,30 @@ def infer(
     output.result(described(followed))
 
 
+def rollback(  # noqa: PLR0917  typer calls it, by name
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why, for the ledger and the mail.")],
+    to: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="VERSION", help="The version to restore; by default the champion before this one."),
+    ] = None,
+    demo: OfDemo = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a former champion champion again, and follow the run.
+
+    The answers of every version promoted since then leave CURRENT_PREDICTIONS at once, the restored version's show
+    again; images that only recalled versions had answered are pending. A recalled version comes back when it is named.
+
+    Example: ./driftgate rollback digits --to 1 --reason "takes every 7 for a 1"
+    """
+    output = Output(as_json=as_json)
+    given = {"version": to, "reason": reason}
+    followed = run_dag("rollback", name, given, state=LocalState.locate(demo=demo), output=output, verbose=verbose)
+    output.result(described(followed))
+
+
 def run_dag(
     kind: str,
     name: str,
@@ -74,7 +103,7 @@ def run_dag(
     """Trigger a pipeline's DAG and follow the run.
 
     Args:
-        kind: training or inference.
+        kind: training, inference or rollback.
         name: The pipeline.
         given: The run's parameters; those that are None are left to the pipeline file.
         state: The instance, if the environment names no other Airflow.

@@ -76,7 +76,7 @@ def test_help_lists_the_verbs_with_examples(capsys):
     assert call("--help") == 0
 
     shown = capsys.readouterr().out
-    assert all(verb in shown for verb in ("up", "down", "setup", "train", "infer", "status", "demo"))
+    assert all(verb in shown for verb in ("up", "down", "setup", "train", "infer", "rollback", "status", "demo"))
     assert "./driftgate train" in shown
 
 

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from include.commands.demo import Answer
+from include.commands.demo.findings import Answer, accuracy_of, read_findings
 from include.commands.local.contact_sheet import AnsweredImage, draw_contact_sheet
-from include.commands.local.digits import write_digits
+from include.commands.local.digits import N_DIGITS, write_batch, write_digits
 
 
 def test_the_digits_are_real_pictures_in_two_stages(tmp_path):
     digits = write_digits(tmp_path / "train", tmp_path / "new")
 
     training, new = sorted((tmp_path / "train").glob("*/*.png")), sorted((tmp_path / "new").glob("*.png"))
-    assert (len(training), len(new)) == (1500, 297)
-    assert digits.n_training == 1500
+    assert (len(training), len(new)) == (1000, 200)
+    assert digits.n_training == 1000
     assert {path.parent.name for path in training} == set("0123456789")
     assert set(digits.truth) == {path.name for path in new}
-    assert len({hashlib.sha256(path.read_bytes()).digest() for path in [*training, *new]}) == 1797
+    assert len({hashlib.sha256(path.read_bytes()).digest() for path in [*training, *new]}) == 1200
     with Image.open(training[0]) as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "L", (32, 32))
         assert np.asarray(picture).max() > 200
@@ -54,13 +54,41 @@ def test_a_sheet_of_nothing_is_still_a_picture(tmp_path):
         assert sheet.height > 0
 
 
-def test_the_answers_are_read_as_any_consumer_would(warehouse):
-    assert warehouse.fetch("demo/select_answers", Answer) == []
+def test_a_turned_camera_sends_turned_pictures_and_none_twice(tmp_path):
+    written = write_digits(tmp_path / "train", tmp_path / "new")
+    upright = write_batch(tmp_path / "upright", range(1200, N_DIGITS))
+    turned = write_batch(tmp_path / "new", range(1200, N_DIGITS), is_turned=lambda position: position % 2 == 0)
+
+    assert len(turned) == N_DIGITS - 1200
+    assert sum(path.startswith("camera_b/") for path in turned) == len(turned) // 2 + len(turned) % 2
+    assert not set(turned) & set(written.truth)
+    for path, label in turned.items():
+        name = path.removeprefix("camera_b/")
+        assert upright[name] == label
+        with Image.open(tmp_path / "new" / path) as picture, Image.open(tmp_path / "upright" / name) as original:
+            turns = 1 if path != name else 0
+            assert np.array_equal(np.asarray(picture), np.rot90(np.asarray(original), turns))
+
+
+def test_an_empty_warehouse_has_no_findings(warehouse):
+    findings = read_findings(warehouse, n_pending=3)
+
+    assert (findings.champion, findings.answers, findings.versions, findings.checks) == (None, (), (), ())
+    assert (findings.ledger, findings.n_predictions, findings.n_pending) == ((), 0, 3)
+
+
+def test_the_accuracy_of_a_camera_counts_an_image_without_an_answer_as_wrong():
+    truth = {"1.png": "a", "2.png": "b", "camera_b/3.png": "a"}
+    answers = [Answer("1.png", "a", 0.9, 1, None), Answer("camera_b/3.png", "b", 0.9, 1, None)]
+
+    assert accuracy_of(answers, truth, turned=False) == 0.5
+    assert accuracy_of(answers, truth, turned=True) == 0.0
+    assert accuracy_of(answers, {"1.png": "a"}, turned=True) is None
 
 
 @pytest.mark.parametrize("name", ["digits"])
 def test_the_demo_s_pipeline_is_the_shipped_one_with_folders_of_its_own(tmp_path, name):
-    from include.commands.demo import _write_inputs
+    from include.commands.demo.verb import _write_inputs
     from include.commands.local.state import LocalState
     from include.config import PROJECT_ROOT, load_pipeline, load_pipeline_named
 
@@ -71,5 +99,8 @@ def test_the_demo_s_pipeline_is_the_shipped_one_with_folders_of_its_own(tmp_path
 
     config = load_pipeline_named(name, tmp_path / "demo" / "pipelines")
     assert config.stages.training.url == f"file://{tmp_path}/demo/images/train/"
+    assert config.retraining.mode == "automatic"
+    assert config.notify.emails
     shipped = load_pipeline(PROJECT_ROOT / "pipelines" / f"{name}.yaml")
-    assert config.model_copy(update={"stages": shipped.stages}) == shipped
+    the_demo_s = {part: getattr(config, part) for part in ("stages", "retraining", "inference", "notify", "schedule")}
+    assert shipped.model_copy(update=the_demo_s) == config

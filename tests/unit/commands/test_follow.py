@@ -69,6 +69,7 @@ def test_lines_of_ours_are_shown_with_the_task_and_its_end(capsys):
             line("epoch 1/2"),
             line("Branch into []", logger="airflow.task.operators.driftgate.operators.plan", filename="branch.py"),
             line("version 1 is champion", logger="airflow.task.operators.driftgate.operators.announce"),
+            line("mail 'version 1 is champion' was sent to 1 of 1 recipients", logger="driftgate.mailing"),
         ]
     }
     running, ended = [task("train", "running")], [task("train", "success")]
@@ -78,6 +79,7 @@ def test_lines_of_ours_are_shown_with_the_task_and_its_end(capsys):
     assert shown.count("train | epoch 1/2") == 1
     assert "train | success in 1.5 s" in shown
     assert "digits_training succeeded in 9.0 s" in shown
+    assert "train | mail 'version 1 is champion' was sent" in shown
     assert "DagBag" not in shown
     assert "Branch into" not in shown
     assert followed.outcome == "version 1 is champion"

@@ -1,0 +1,105 @@
+"""What the demo leaves behind for programs: `summary.json`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from include.commands.console import Output
+from include.commands.demo.findings import Findings
+from include.commands.demo.story import Story
+from include.commands.follow import FollowedRun
+from include.commands.local.mails import ReceivedMail
+from include.commands.runs import described
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """The demo in numbers."""
+
+    versions: list[int]
+    """All that were registered."""
+    chapters: list[dict[str, Any]]
+    """The story, step by step."""
+    champions: list[int | None]
+    """After each chapter."""
+    accuracies: dict[str, float | None]
+    """`test`: of the first champion on its test images; `test_N`: of version N; then the shares of right current
+    answers: to the first new images, to those of the turned camera before and after the retraining and after the
+    rollback."""
+    predictions: int
+    """Answers of all versions."""
+    pending: int
+    """Images that wait for an answer at the end: those that only the version that was rolled back had answered."""
+    verdicts: list[str]
+    actions: list[str]
+    reports: list[str]
+    """Paths below the pipeline's store."""
+    mails: list[dict[str, str]]
+    ledger: list[dict[str, Any]]
+    tasks: dict[str, list[dict[str, Any]]]
+    """Of each run, by its step."""
+    hop_seconds: dict[str, float]
+    seconds: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it in the form of the file."""
+        return asdict(self)
+
+    def write(self, path: Path) -> None:
+        """Write the file."""
+        path.write_text(json.dumps(self.as_json(), indent=2) + "\n", encoding="utf-8")
+
+    def show_mails(self, output: Output) -> None:
+        """Show the mails that came in."""
+        table = Table("TO", "SUBJECT", title="The mails")
+        for mail in self.mails:
+            table.add_row(Text(mail["to"]), Text(mail["subject"]))
+        output.table(table)
+
+
+def summarise(story: Story, findings: Findings, *, mails: Sequence[ReceivedMail]) -> Summary:
+    """Return the demo in numbers.
+
+    Args:
+        story: What happened.
+        findings: What the warehouse holds at the end.
+        mails: What the mail catcher caught.
+    """
+    accuracies: dict[str, float | None] = {f"test_{v.version}": v.accuracy for v in findings.versions}
+    return Summary(
+        versions=[version.version for version in findings.versions],
+        chapters=[chapter._asdict() for chapter in story.chapters],
+        champions=[chapter.champion for chapter in story.chapters],
+        accuracies={
+            "test": findings.versions[0].accuracy,
+            **accuracies,
+            "new_images": story.chapter("infer").upright_accuracy,
+            "turned_before": story.chapter("drift").turned_accuracy,
+            "turned_after": story.chapter("cured").turned_accuracy,
+            "turned_after_rollback": story.chapter("rollback").turned_accuracy,
+        },
+        predictions=findings.n_predictions,
+        pending=findings.n_pending,
+        verdicts=[check.verdict for check in findings.checks],
+        actions=[check.action for check in findings.checks],
+        reports=[check.report_path for check in findings.checks if check.report_path],
+        mails=[{"subject": mail.subject, "to": mail.to} for mail in mails],
+        ledger=[row._asdict() for row in findings.ledger],
+        tasks={step: described(run)["tasks"] for step, run in story.runs.items()},
+        hop_seconds={step: hop_seconds(run) for step, run in story.runs.items()},
+        seconds={**story.stopwatch.seconds, "total": round(story.stopwatch.total, 2)},
+    )
+
+
+def hop_seconds(followed: FollowedRun) -> float:
+    """Return how long it took from the end of a task to the beginning of the next one, on average over a run.
+
+    The demo's runs have one task at a time, so it is the run's time that no task was running.
+    """
+    ran = [task.seconds for task in followed.tasks if task.seconds]
+    return round(max(0.0, (followed.run.seconds or 0.0) - sum(ran)) / max(1, len(ran)), 3)

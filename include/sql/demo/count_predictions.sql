@@ -1,0 +1,2 @@
+-- How many answers there are, of all versions.
+SELECT COUNT(*) AS N FROM PREDICTIONS

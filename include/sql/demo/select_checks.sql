@@ -1,0 +1,11 @@
+-- The drift checks, in order.
+SELECT
+    CHECK_ID,
+    RUN_ID,
+    VERSION,
+    N_IMAGES,
+    VERDICT,
+    ACTION,
+    REPORT_PATH
+FROM DRIFT_CHECKS
+ORDER BY CHECKED_AT, CHECK_ID

@@ -1,0 +1,10 @@
+-- The ledger, in order.
+SELECT
+    EVENT_SEQ,
+    EVENT,
+    VERSION,
+    FROM_VERSION,
+    ACTOR,
+    REASON
+FROM MODEL_EVENTS
+ORDER BY EVENT_SEQ

@@ -1,0 +1,59 @@
+"""What `status` tells of a pipeline, read from the warehouse."""
+
+import json
+import logging
+
+import pytest
+import yaml
+
+from include.commands.app import main
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch, warehouse, config):
+    """The pipeline's file, its warehouse in the environment, and no local instance."""
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
+    monkeypatch.setenv("DRIFTGATE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("DRIFTGATE_PIPELINES", str(folder))
+    loggers = [logging.getLogger(name) for name in ("airflow", "snowflake", "include")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):  # the command is quiet, what comes after it need not be
+        logger.setLevel(level)
+
+
+def status(capsys, *options):
+    with pytest.raises(SystemExit) as ended:
+        main(["status", *options])
+    assert not ended.value.code
+    return capsys.readouterr().out
+
+
+def test_before_the_first_check_there_is_no_verdict(capsys):
+    assert "  drift  " not in status(capsys)
+    assert json.loads(status(capsys, "--json"))["pipelines"][0]["last_check"] is None
+
+
+def test_the_last_verdict_is_shown_with_its_action_and_time(capsys, query):
+    for day, verdict, action in ((1, "STABLE", "NONE"), (2, "DATA_DRIFT", "REQUEST_RETRAINING")):
+        query(
+            "INSERT INTO DRIFT_CHECKS SELECT %(verdict)s, 'a_inference/r', 3, 4, 1, 200, 200, PARSE_JSON('{}'), "
+            """PARSE_JSON('{}'), %(verdict)s, %(action)s, PARSE_JSON('["distance 0.41"]'), NULL, """
+            "DATEADD(DAY, %(day)s, '2026-03-01 12:34:56'::TIMESTAMP_NTZ)",
+            day=day,
+            verdict=verdict,
+            action=action,
+        )
+
+    assert "  drift      DATA_DRIFT of version 3, action REQUEST_RETRAINING (2026-03-03 12:34 UTC)" in status(capsys)
+    check = json.loads(status(capsys, "--json"))["pipelines"][0]["last_check"]
+    assert (check["verdict"], check["action"], check["version"], check["n_images"], check["reasons"]) == (
+        "DATA_DRIFT",
+        "REQUEST_RETRAINING",
+        3,
+        200,
+        ["distance 0.41"],
+    )
+    assert check["checked_at"] == "2026-03-03 12:34:56+00:00"
