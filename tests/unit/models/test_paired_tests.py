@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, multinomial
 from statsmodels.stats.contingency_tables import mcnemar
@@ -135,6 +135,7 @@ def test_holms_correction_by_hand() -> None:
     assert holm([]) == []
 
 
+@settings(max_examples=10)  # the other side takes 0.15 s for each
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holms_correction_is_that_of_statsmodels(p_values: list[float]) -> None:
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
@@ -149,6 +150,7 @@ def test_without_a_margin_the_exact_p_value_is_that_of_mcnemars_exact_test(image
         assert 2 * exact_p_value(images, 0.0) == pytest.approx(two_sided)
 
 
+@settings(max_examples=10)  # the other side takes 0.15 s for each
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holms_correction_keeps_the_order_and_is_between_none_and_bonferronis(p_values: list[float]) -> None:
     corrected = holm(p_values)

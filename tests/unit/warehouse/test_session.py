@@ -30,12 +30,21 @@ class Run(NamedTuple):
     kind: str
     config: str
     config_digest: str
+    reason: str | None
+    check_id: str | None
     outcome: str | None
 
 
 def open_run(warehouse: Warehouse, run_id: str, reason: str | None = None) -> int:
     return warehouse.run(
-        "runs/open_run", run_id=run_id, dag_id="d", kind="training", config="{}", config_digest="c", reason=reason
+        "runs/open_run",
+        run_id=run_id,
+        dag_id="d",
+        kind="training",
+        config="{}",
+        config_digest="c",
+        reason=reason,
+        check_id=None,
     )
 
 
@@ -46,7 +55,8 @@ def test_a_value_is_bound_whatever_it_holds(warehouse: Warehouse, query: Query, 
     open_run(warehouse, hostile, reason=hostile)
 
     assert query("SELECT RUN_ID, REASON FROM RUNS") == [(hostile, hostile)]
-    assert warehouse.fetch_one("runs/select_run", Run, run_id=hostile) == Run(hostile, "training", "{}", "c", None)
+    opened = Run(hostile, "training", "{}", "c", hostile, check_id=None, outcome=None)
+    assert warehouse.fetch_one("runs/select_run", Run, run_id=hostile) == opened
 
 
 def test_a_missing_value_is_named(warehouse: Warehouse) -> None:
