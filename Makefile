@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down check format test test-quick bench bench-demo bench-suite bench-warehouse requirements clean
+.PHONY: help install demo up down check format test test-quick bench bench-demo bench-drift bench-suite bench-warehouse requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,10 +45,13 @@ test: $(INSTALLED)  ## All tests, the one through the real scheduler too
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(BIN)/pytest -m "not end_to_end and not slow"
 
-bench: bench-demo bench-warehouse bench-suite  ## All benchmarks
+bench: bench-demo bench-drift bench-warehouse bench-suite  ## All benchmarks
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
+
+bench-drift: $(INSTALLED)  ## How often the drift check alarms, and what it takes: benchmarks/results/drift.json
+	$(BIN)/python -m benchmarks.drift
 
 bench-warehouse: $(INSTALLED)  ## What the embedded warehouse takes: benchmarks/results/warehouse.json
 	$(BIN)/python -m benchmarks.warehouse

@@ -1,22 +1,33 @@
-"""### Classify the new images, and write the answers back
+"""### Classify the new images, write the answers back, and check for drift
 
 Finds the incoming images that have no answer yet, decodes them as the champion was trained, classifies them, and
 commits label, confidence and time to the warehouse, where the view CURRENT_PREDICTIONS shows them.
 
-**Idempotent**: an image is answered once by a version; running it again adds no row. A batch that fails keeps no
-other batch from being committed: the run then fails, naming it, and the next run takes its images again.
+Then `check_drift` judges the champion's answers that no check has judged yet, and goes on with one of four: nothing, an
+alert, a request for retraining (a run of the training DAG, which may wait for a person), or a rollback. While they are
+too few for a verdict they wait for the next run.
 
-Without a champion, or with nothing new, the run succeeds after `plan` and says so.
+**Idempotent**: an image is answered once by a version, and a run has one drift check; running it again adds no row. A
+batch that fails keeps no other batch from being committed: the run then fails, naming it, and the next run takes its
+images again.
+
+With nothing new the run goes straight to `check_drift`; without a champion it succeeds after `plan` and says so.
 """
 
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Param
 
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
+from driftgate.notifiers import DriftNotifier
+from driftgate.operators.alert import AlertOperator
+from driftgate.operators.check_drift import CheckDriftOperator
 from driftgate.operators.commit_predictions import CommitPredictionsOperator
 from driftgate.operators.plan import PlanOperator
 from driftgate.operators.predict import PredictOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.report_failures import ReportFailuresOperator
+from driftgate.operators.roll_back import RollBackOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from include.config import PipelineConfig
 
@@ -42,7 +53,7 @@ def inference_dag(config: PipelineConfig) -> DAG:
         tags=["driftgate", config.name],
     ) as dag:
         sync_catalog = SyncCatalogOperator(task_id="sync_catalog", config=config, stages=("incoming",), opens_run=True)
-        plan = PlanOperator(task_id="plan", config=config, then="preprocess")
+        plan = PlanOperator(task_id="plan", config=config, then="preprocess", otherwise="check_drift")
         preprocess = PreprocessOperator.partial(task_id="preprocess", config=config).expand(batch=plan.output)
         # One bad batch must not keep the good ones from being answered and committed.
         predict = PredictOperator.partial(
@@ -54,12 +65,35 @@ def inference_dag(config: PipelineConfig) -> DAG:
             answers=predict.output,
             trigger_rule="all_done_min_one_success",
         )
-        report_failures = ReportFailuresOperator(
-            task_id="report_failures", watched=("preprocess", "predict", "commit_predictions")
+        # After a commit, even if a batch failed before it; after none, if plan had nothing; never after a failed one.
+        check_drift = CheckDriftOperator(
+            task_id="check_drift", config=config, trigger_rule="none_failed_min_one_success"
         )
+        tell_drift = DriftNotifier(config, check=check_drift.output)
+        roll_back = RollBackOperator(
+            task_id="roll_back", config=config, check=check_drift.output, on_success_callback=tell_drift
+        )
+        request_retraining = TriggerDagRunOperator(
+            task_id="request_retraining",
+            trigger_dag_id=f"{config.name}_training",
+            # A check asks once, however often this is tried.
+            trigger_run_id="drift__{{ ti.xcom_pull(task_ids='check_drift')['check_id'] }}",
+            skip_when_already_exists=True,
+            # A run of a paused DAG would wait for ever, and nobody would know.
+            fail_when_dag_is_paused=True,
+            # The evidence is read from DRIFT_CHECKS: whoever may trigger a run may write anything here.
+            conf={"check_id": "{{ ti.xcom_pull(task_ids='check_drift')['check_id'] }}"},
+            openlineage_inject_parent_info=False,
+            on_success_callback=tell_drift,
+        )
+        alert = AlertOperator(task_id="alert", config=config, check=check_drift.output)
+        nothing = EmptyOperator(task_id="nothing")
+        report_failures = ReportFailuresOperator(task_id="report_failures", config=config)
 
-        sync_catalog >> plan >> preprocess >> predict >> commit
-        [preprocess, predict, commit] >> report_failures
+        sync_catalog >> plan >> preprocess >> predict >> commit >> check_drift
+        plan >> check_drift >> [roll_back, request_retraining, alert, nothing]
+        # What fails before and between these makes one of them fail with it.
+        [preprocess, predict, roll_back, request_retraining, alert, nothing] >> report_failures
     return dag
 
 

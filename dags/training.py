@@ -4,21 +4,28 @@ Takes every labelled image of the training stage (and those incoming ones that a
 into a snapshot, trains on it, measures the result on images that it has not seen, and makes it champion if it reaches
 the gate.
 
+A run that a drift check has asked for waits first, in mode `approval`, until a person approves it; silence is a
+rejection. It does no work before. `announce` says what became of the run, in RUNS and by mail, whatever it was.
+
 **Idempotent**: a task that is run again finds what it did before. The same images and labels make the same snapshot; a
 version is registered once and promoted once in a run.
 
 **Parameters** override the pipeline file for one run.
 """
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param
 
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.announce import AnnounceOperator
+from driftgate.operators.approve import ApproveOperator
 from driftgate.operators.evaluate import EvaluateOperator
 from driftgate.operators.freeze_snapshot import FreezeSnapshotOperator
+from driftgate.operators.needs_approval import NeedsApprovalOperator
 from driftgate.operators.open_run import OpenRunOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.promote import PromoteOperator
+from driftgate.operators.record_answer import RecordAnswerOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from driftgate.operators.train import TrainOperator
 from include.config import PipelineConfig
@@ -50,6 +57,17 @@ def training_params(config: PipelineConfig) -> dict[str, Param]:
             type="boolean",
             description="Go on even if more than a fifth of the images are gone from a stage.",
         ),
+        "accept_vanished_classes": Param(
+            default=False,
+            type="boolean",
+            description="Promote even if the new model lacks a class that the champion has.",
+        ),
+        "check_id": Param(
+            None,
+            type=["null", "string"],
+            pattern="^[0-9a-f]{16}$",
+            description="The drift check that asks for this run; in mode approval the run waits for a person.",
+        ),
     }
 
 
@@ -61,25 +79,48 @@ def training_dag(config: PipelineConfig) -> DAG:
         doc_md=__doc__,
         schedule=None,
         catchup=False,
-        max_active_runs=2,
+        # A run that waits for its approval counts, too, and must not keep others from running.
+        max_active_runs=8,
         default_args=DEFAULT_ARGS,
         params=training_params(config),
         tags=["driftgate", config.name],
     ) as dag:
         open_run = OpenRunOperator(task_id="open_run", config=config)
+        needs_approval = NeedsApprovalOperator(
+            task_id="needs_approval", config=config, ask="approve", otherwise="not_needed"
+        )
+        approve = ApproveOperator(task_id="approve", config=config, approved="approved", rejected="rejected")
+        approved = RecordAnswerOperator(
+            task_id="approved", config=config, answer=approve.output["answer"], skips=["sync_catalog"]
+        )
+        rejected = RecordAnswerOperator(task_id="rejected", config=config, answer=approve.output["answer"])
+        not_needed = EmptyOperator(task_id="not_needed")
+        # One of the two before it is always skipped; with both skipped, after a rejection, all that follows is.
         sync_catalog = SyncCatalogOperator(
-            task_id="sync_catalog", config=config, stages=("training", "incoming"), opens_run=False
+            task_id="sync_catalog",
+            config=config,
+            stages=("training", "incoming"),
+            opens_run=False,
+            trigger_rule="none_failed_min_one_success",
         )
         freeze_snapshot = FreezeSnapshotOperator(task_id="freeze_snapshot", config=config)
         preprocess = PreprocessOperator.partial(task_id="preprocess", config=config).expand(
             batch=freeze_snapshot.output
         )
-        train = TrainOperator(task_id="train", config=config, snapshot_id=freeze_snapshot.output["snapshot_id"])
+        train = TrainOperator(
+            task_id="train", config=config, snapshot_id=freeze_snapshot.output["snapshot_id"], max_active_tis_per_dag=2
+        )
         evaluate = EvaluateOperator(task_id="evaluate", config=config, fitted=train.output)
         promote = PromoteOperator(task_id="promote", config=config, challenger=evaluate.output)
-        announce = AnnounceOperator(task_id="announce", config=config, decision=promote.output)
+        announce = AnnounceOperator(
+            task_id="announce", config=config, decision_of="promote", answer_of=("approved", "rejected")
+        )
 
-        open_run >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate >> promote >> announce
+        open_run >> needs_approval >> [approve, not_needed]
+        approve >> [approved, rejected]
+        [approved, not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate >> promote
+        # preprocess, too: if one of its batches fails, promote is done with before the others are.
+        [preprocess, promote, rejected] >> announce
     return dag
 
 

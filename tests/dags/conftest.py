@@ -1,18 +1,28 @@
-"""An Airflow of its own for the DAG tests: a live scheduler would take their tasks."""
+"""An Airflow of its own for the DAG tests: a live scheduler would take their tasks. And a pipeline to run in it."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from aiosmtpd.controller import Controller
+from dag_runs import Mailbox
 
 from include.config import PipelineConfig
+from include.config_parts import NotifyConfig
+from include.warehouse.session import Warehouse
 
 ROOT = Path(__file__).parents[2]
+COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
+
+PutImage = Callable[..., Path]
+Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +67,71 @@ def load_dags(airflow_home: Path, pipelines: Path) -> Callable[[], Any]:
         return DagBag(ROOT / "dags")
 
     return load
+
+
+@pytest.fixture
+def mail_port(unused_port: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The port to which Airflow's SMTP connection leads. Nobody listens there without the fixture `mailbox`."""
+    extra = {"from_email": "driftgate@example.com", "disable_ssl": True, "disable_tls": True, "retry_limit": 0}
+    connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": unused_port, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+    return unused_port
+
+
+@pytest.fixture
+def mailbox(mail_port: int) -> Iterator[Mailbox]:
+    """The mails that came in, in order."""
+    mails: Mailbox = []
+
+    class Handler:
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802
+            mails.append(message_from_bytes(envelope.content, policy=policy.default))
+            return "250 OK"
+
+    controller = Controller(Handler(), hostname="127.0.0.1", port=mail_port, server_hostname="localhost")
+    controller.start()
+    yield mails
+    controller.stop()
+
+
+@pytest.fixture
+def pictures(put_image: PutImage) -> None:
+    """Three classes that differ in colour, 20 images each, and nine new images."""
+    for label, (red, green, blue) in COLOURS.items():
+        for i in range(20):
+            shade = 120 + 6 * i
+            put_image(f"{label}/{i}.png", colour=(red * shade, green * shade, blue * shade))
+        for i in range(3):
+            shade = 123 + 30 * i
+            put_image(f"{label} {i}.png", colour=(red * shade, green * shade, blue * shade), stage="new")
+
+
+@pytest.fixture
+def run(
+    warehouse: Warehouse,
+    config: PipelineConfig,
+    mail_port: int,
+    write_pipeline: Callable[[PipelineConfig], Path],
+    load_dags: Callable[[], Any],
+) -> Run:
+    """A function that runs a DAG of the pipeline to its end and returns the run.
+
+    Mails are sent to one person; without the fixture `mailbox` the server is down.
+    """
+    longer = config.training.model_copy(update={"n_epochs": 12})
+    two_batches = config.inference.model_copy(update={"batch_size": 5, "max_tasks": 2})
+    somebody = NotifyConfig(emails=("oncall@example.com",))
+    write_pipeline(config.model_copy(update={"training": longer, "inference": two_batches, "notify": somebody}))
+    dags = load_dags()
+    assert dags.import_errors == {}
+
+    def to_its_end(kind: str, **params: Any) -> Any:
+        from airflow.dag_processing.dagbag import sync_bag_to_db
+
+        sync_bag_to_db(dags, "dags-folder", None)
+        dag = dags.dags[f"{config.name}_{kind}"]
+        for task in dag.tasks:
+            task.retries = 0
+        return dag.test(run_conf=params)
+
+    return to_its_end

@@ -10,10 +10,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 TRAINING = {
-    "open_run": {"sync_catalog"},
+    "open_run": {"needs_approval"},
+    "needs_approval": {"approve", "not_needed"},
+    "approve": {"approved", "rejected"},
+    "approved": {"sync_catalog"},
+    "rejected": {"announce"},
+    "not_needed": {"sync_catalog"},
     "sync_catalog": {"freeze_snapshot"},
     "freeze_snapshot": {"preprocess", "train"},
-    "preprocess": {"train"},
+    "preprocess": {"train", "announce"},
     "train": {"evaluate"},
     "evaluate": {"promote"},
     "promote": {"announce"},
@@ -22,12 +27,20 @@ TRAINING = {
 HEAVY = {"torch", "torchvision", "evidently", "pandas", "PIL", "sklearn", "matplotlib", "snowflake.connector"}
 INFERENCE = {
     "sync_catalog": {"plan"},
-    "plan": {"preprocess"},
+    "plan": {"preprocess", "check_drift"},
     "preprocess": {"predict", "report_failures"},
     "predict": {"commit_predictions", "report_failures"},
-    "commit_predictions": {"report_failures"},
+    "commit_predictions": {"check_drift"},
+    "check_drift": {"roll_back", "request_retraining", "alert", "nothing"},
+    "roll_back": {"report_failures"},
+    "request_retraining": {"report_failures"},
+    "alert": {"report_failures"},
+    "nothing": {"report_failures"},
     "report_failures": set(),
 }
+ROLLBACK: dict[str, set[str]] = {"roll_back": set()}
+DAGS = {"training": TRAINING, "inference": INFERENCE, "rollback": ROLLBACK}
+DAG_IDS = {f"{name}_{kind}" for name in ("clothing", "digits") for kind in DAGS}
 
 
 @pytest.fixture
@@ -40,17 +53,26 @@ def test_the_dags_and_tasks_are_the_expected_ones(shipped: None, load_dags: Call
     dags = load_dags()
 
     assert dags.import_errors == {}
-    assert set(dags.dag_ids) == {"clothing_inference", "clothing_training", "digits_inference", "digits_training"}
+    assert set(dags.dag_ids) == DAG_IDS
     for name in ("clothing", "digits"):
-        for suffix, expected in (("training", TRAINING), ("inference", INFERENCE)):
-            tasks = dags.dags[f"{name}_{suffix}"].tasks
+        for kind, expected in DAGS.items():
+            tasks = dags.dags[f"{name}_{kind}"].tasks
             assert {task.task_id: task.downstream_task_ids for task in tasks} == expected
 
 
 def test_training_has_a_typed_and_described_trigger_form(shipped: None, load_dags: Callable[[], Any]) -> None:
     params = load_dags().dags["digits_training"].params
 
-    assert set(params) == {"n_epochs", "batch_size", "base_lr", "downsample_to", "reason", "accept_removals"}
+    assert set(params) == {
+        "n_epochs",
+        "batch_size",
+        "base_lr",
+        "downsample_to",
+        "reason",
+        "accept_removals",
+        "accept_vanished_classes",
+        "check_id",
+    }
     for name in params:
         param = params.get_param(name)
         assert param.description
@@ -60,7 +82,16 @@ def test_training_has_a_typed_and_described_trigger_form(shipped: None, load_dag
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("n_epochs", 0), ("n_epochs", "3"), ("base_lr", 0), ("downsample_to", 1.1), ("batch_size", 1), ("reason", 5)],
+    [
+        ("n_epochs", 0),
+        ("n_epochs", "3"),
+        ("base_lr", 0),
+        ("downsample_to", 1.1),
+        ("batch_size", 1),
+        ("reason", 5),
+        ("check_id", "5"),
+        ("accept_vanished_classes", 1),
+    ],
 )
 def test_a_run_parameter_out_of_range_is_refused(
     shipped: None, load_dags: Callable[[], Any], name: str, value: object
@@ -80,7 +111,7 @@ def test_a_wrong_file_is_an_import_error_and_the_others_load(
 
     dags = load_dags()
 
-    assert set(dags.dag_ids) == {"clothing_inference", "clothing_training", "digits_inference", "digits_training"}
+    assert set(dags.dag_ids) == DAG_IDS
     [message] = dags.import_errors.values()
     assert str(pipelines / "hats.yaml") in message
     assert "stages: is required" in message
@@ -96,7 +127,7 @@ def test_reading_the_dags_imports_nothing_heavy(shipped: None, airflow_home: Pat
     script = (
         "import sys\n"
         "from airflow.dag_processing.dagbag import DagBag\n"
-        f"assert len(DagBag({str(ROOT / 'dags')!r}).dags) == 4\n"
+        f"assert len(DagBag({str(ROOT / 'dags')!r}).dags) == {len(DAG_IDS)}\n"
         f"print(sorted({HEAVY} & set(sys.modules)))\n"
     )
     environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}"}

@@ -6,63 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dag_runs import Mailbox, kinds, ran, states, text
 
-from include.config import PipelineConfig
-from include.warehouse.session import Warehouse
+from include.errors import ModelError
+from include.models import fitting
 
 pytestmark = pytest.mark.slow
 
 Query = Callable[..., list[tuple[Any, ...]]]
 PutImage = Callable[..., Path]
 Run = Callable[..., Any]
-
-COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
-
-
-@pytest.fixture
-def pictures(put_image: PutImage) -> None:
-    """Three classes that differ in colour, 20 images each, and nine new images."""
-    for label, (red, green, blue) in COLOURS.items():
-        for i in range(20):
-            shade = 120 + 6 * i
-            put_image(f"{label}/{i}.png", colour=(red * shade, green * shade, blue * shade))
-        for i in range(3):
-            shade = 123 + 30 * i
-            put_image(f"{label} {i}.png", colour=(red * shade, green * shade, blue * shade), stage="new")
-
-
-@pytest.fixture
-def run(
-    warehouse: Warehouse,
-    config: PipelineConfig,
-    write_pipeline: Callable[[PipelineConfig], Path],
-    load_dags: Callable[[], Any],
-) -> Run:
-    """A function that runs a DAG of the pipeline to its end and returns the run."""
-    longer = config.training.model_copy(update={"n_epochs": 12})
-    two_batches = config.inference.model_copy(update={"batch_size": 5, "max_tasks": 2})
-    write_pipeline(config.model_copy(update={"training": longer, "inference": two_batches}))
-    dags = load_dags()
-    assert dags.import_errors == {}
-
-    def to_its_end(kind: str, **params: Any) -> Any:
-        from airflow.dag_processing.dagbag import sync_bag_to_db
-
-        sync_bag_to_db(dags, "dags-folder", None)
-        dag = dags.dags[f"{config.name}_{kind}"]
-        for task in dag.tasks:
-            task.retries = 0
-        return dag.test(run_conf=params)
-
-    return to_its_end
-
-
-def states(dag_run: Any) -> dict[str, str]:
-    """Return the state of each task; of a mapped one, its states in order."""
-    found: dict[str, list[str]] = {}
-    for ti in sorted(dag_run.get_task_instances(), key=lambda ti: ti.map_index):
-        found.setdefault(ti.task_id, []).append(str(ti.state))
-    return {task: " ".join(of_task) for task, of_task in found.items()}
 
 
 def test_from_staged_images_to_answers_in_the_warehouse(
@@ -74,6 +27,8 @@ def test_from_staged_images_to_answers_in_the_warehouse(
     training = run("training", n_epochs=15, reason="it's the first")
 
     assert training.state == "success"
+    assert states(training)["not_needed"] == "success"
+    assert states(training)["approve"] == states(training)["approved"] == states(training)["rejected"] == "skipped"
     assert query("SELECT VERSION, FROM_VERSION FROM MODEL_EVENTS WHERE EVENT = 'PROMOTED'") == [(1, None)]
     assert query("SELECT CONFIG:training.n_epochs::INT, REASON FROM RUNS") == [(15, "it's the first")]
     assert query("SELECT OUTCOME FROM RUNS")[0][0].startswith("version 1 is champion: test accuracy 1.000")
@@ -90,6 +45,8 @@ def test_from_staged_images_to_answers_in_the_warehouse(
     inference = run("inference")
 
     assert inference.state == "success"
+    assert states(inference)["nothing"] == "success"
+    assert states(inference)["report_failures"] == "skipped"
     answers = query("SELECT RELATIVE_PATH, TYPE, CONFIDENCE, VERSION FROM CURRENT_PREDICTIONS ORDER BY 1")
     assert len(answers) == 10
     for path, label, confidence, version in answers:
@@ -105,7 +62,10 @@ def test_from_staged_images_to_answers_in_the_warehouse(
     again = run("inference")
 
     assert again.state == "success"
-    assert states(again)["preprocess"] == "skipped"
+    assert ran(again) == {"sync_catalog", "plan", "check_drift", "nothing"}
+    assert query("SELECT OUTCOME FROM RUNS ORDER BY STARTED_AT DESC")[0][0].startswith(
+        "nothing new to classify; drift check "
+    )
     assert query("SELECT * FROM PREDICTIONS ORDER BY COMMIT_SEQ") == rows
 
 
@@ -126,15 +86,12 @@ def test_without_a_champion_inference_succeeds_and_says_so(pictures: None, run: 
     inference = run("inference")
 
     assert inference.state == "success"
-    assert states(inference)["plan"] == "success"
-    assert states(inference)["commit_predictions"] == "skipped"
+    assert ran(inference) == {"sync_catalog", "plan"}
     assert query("SELECT OUTCOME FROM RUNS")[0][0].startswith("no champion yet: 9 images wait")
 
 
 def test_a_model_below_the_gate_is_registered_and_not_promoted(
-    pictures: None,
-    run: Run,
-    query: Query,
+    pictures: None, run: Run, query: Query, mailbox: Mailbox
 ) -> None:
     training = run("training", n_epochs=1, base_lr=1e-9)
 
@@ -142,12 +99,33 @@ def test_a_model_below_the_gate_is_registered_and_not_promoted(
     assert query("SELECT EVENT FROM MODEL_EVENTS ORDER BY EVENT_SEQ") == [("REGISTERED",), ("GATE_FAILED",)]
     assert query("SELECT COUNT(*) FROM CHAMPION") == [(0,)]
     assert "is below gate.min_accuracy 0.5" in query("SELECT OUTCOME FROM RUNS")[0][0]
+    assert kinds(mailbox) == ["refused"]
+    assert "gate.min_accuracy" in text(mailbox[0])
+
+
+def test_a_training_that_fails_is_told_and_leaves_no_green_run(
+    pictures: None, run: Run, query: Query, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*arguments: Any, **values: Any) -> None:
+        raise ModelError("the loss is not a number after 3 steps: try a smaller base_lr")
+
+    monkeypatch.setattr(fitting, "fit_snapshot", diverge)
+
+    training = run("training")
+
+    assert training.state == "failed"
+    assert states(training)["train"] == states(training)["announce"] == "failed"
+    assert query("SELECT OUTCOME, FINISHED_AT >= STARTED_AT FROM RUNS") == [("failed: train", True)]
+    assert query("SELECT COUNT(*) FROM MODEL_VERSIONS") == [(0,)]
+    assert kinds(mailbox) == ["failed"]
+    assert f"train failed in run {training.run_id}" in text(mailbox[0])
 
 
 def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
     pictures: None,
     run: Run,
     query: Query,
+    mailbox: Mailbox,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -169,8 +147,14 @@ def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
     assert states(inference)["predict"] == "success failed"
     assert states(inference)["commit_predictions"] == "success"
     assert states(inference)["report_failures"] == "failed"
-    assert "failed: predict[1]. What the other batches answered is committed" in capfd.readouterr().out
+    assert "failed: predict[1]. What the other batches answer is committed" in capfd.readouterr().out
     n_answered = query("SELECT COUNT(*) FROM CURRENT_PREDICTIONS WHERE VERSION = 1")[0][0]
+    (outcome,) = query("SELECT OUTCOME FROM RUNS WHERE KIND = 'inference'")[0]
+    told = f"failed: predict[1]; {n_answered} images classified, {n_answered} answers are new; drift check "
+    assert outcome.startswith(told)
+    assert outcome.endswith(": INSUFFICIENT_DATA, NONE")
+    assert kinds(mailbox) == ["promoted", "failed"]
+    assert f"predict[1] failed in run {inference.run_id}" in text(mailbox[-1])
     assert 0 < n_answered < 9
     assert run("inference").state == "success"
     assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(9, 9)]
@@ -210,7 +194,12 @@ def test_a_batch_that_cannot_be_prepared_does_not_keep_the_other_one_back(
 
 
 def test_a_run_with_a_missing_folder_fails_and_once_it_is_back_ends_as_if_it_had_run_once(
-    pictures: None, run: Run, tmp_path: Path, query: Query, capfd: pytest.CaptureFixture[str]
+    pictures: None,
+    run: Run,
+    tmp_path: Path,
+    query: Query,
+    mailbox: Mailbox,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     shutil.move(tmp_path / "train", tmp_path / "unmounted")
 
@@ -219,6 +208,9 @@ def test_a_run_with_a_missing_folder_fails_and_once_it_is_back_ends_as_if_it_had
     assert training.state == "failed"
     assert states(training)["sync_catalog"] == "failed"
     assert states(training)["train"] == "upstream_failed"
+    assert states(training)["announce"] == "failed"
+    assert query("SELECT OUTCOME FROM RUNS") == [("failed: sync_catalog",)]
+    assert kinds(mailbox) == ["failed"]
     assert f"stage TRAINING_IMAGES (file://{tmp_path}/train/) cannot be listed" in capfd.readouterr().out
 
     shutil.move(tmp_path / "unmounted", tmp_path / "train")

@@ -18,13 +18,14 @@ from include.commands.local.digits import write_digits
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
     """The running instance, with the pipelines `digits` (ready to train), `empty` (no folders) and a wrong file."""
     root = tmp_path_factory.mktemp("instance")
-    airflow_port, warehouse_port = _free_ports(2)
+    airflow_port, warehouse_port, mail_port = _free_ports(3)
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "DRIFTGATE_"))},
         "DRIFTGATE_STATE": str(root / "state"),
         "DRIFTGATE_PIPELINES": str(root / "pipelines"),
         "DRIFTGATE_AIRFLOW_PORT": str(airflow_port),
         "DRIFTGATE_WAREHOUSE_PORT": str(warehouse_port),
+        "DRIFTGATE_MAIL_PORT": str(mail_port),
     }
     running = RunningInstance(root, environment)
     _write_inputs(running)
@@ -44,8 +45,8 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstan
 
 @pytest.fixture
 def free_ports() -> list[int]:
-    """Two ports of this machine on which nobody listens."""
-    return _free_ports(2)
+    """Three ports of this machine on which nobody listens."""
+    return _free_ports(3)
 
 
 def _write_inputs(running: RunningInstance) -> None:

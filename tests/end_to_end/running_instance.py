@@ -14,7 +14,7 @@ from include.commands.local.state import LocalState
 from include.config import PROJECT_ROOT
 
 COMMAND = PROJECT_ROOT / "driftgate"
-COMPONENTS = ["warehouse", "scheduler", "dag-processor", "api-server"]
+COMPONENTS = ["warehouse", "mail-catcher", "scheduler", "dag-processor", "api-server"]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ from running_instance import COMMAND, RunningInstance
 pytestmark = pytest.mark.end_to_end
 
 
-def test_the_demo_goes_from_pictures_to_answers(
-    instance: RunningInstance, tmp_path: Path, free_ports: list[int]
-) -> None:
+def test_the_demo_tells_the_whole_story(instance: RunningInstance, tmp_path: Path, free_ports: list[int]) -> None:
     environment = {**instance.environment, "DRIFTGATE_STATE": str(tmp_path)}
-    for variable in ("DRIFTGATE_PIPELINES", "DRIFTGATE_AIRFLOW_PORT", "DRIFTGATE_WAREHOUSE_PORT"):
+    for variable in [name for name in environment if name.startswith("DRIFTGATE_") and name != "DRIFTGATE_STATE"]:
         environment.pop(variable)
 
     def driftgate(*arguments: str) -> str:
@@ -23,20 +21,40 @@ def test_the_demo_goes_from_pictures_to_answers(
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    airflow_port, warehouse_port = map(str, free_ports)
+    airflow_port, warehouse_port, mail_port = map(str, free_ports)
+    ports = ["--airflow-port", airflow_port, "--warehouse-port", warehouse_port, "--mail-port", mail_port]
     try:
-        told = driftgate("demo", "--airflow-port", airflow_port, "--warehouse-port", warehouse_port)
+        told = driftgate("demo", *ports)
 
         summary = json.loads((tmp_path / "demo" / "summary.json").read_text())
-        assert set(summary) >= {"versions", "accuracies", "predictions", "seconds"}
-        assert summary["versions"] == [1]
-        assert summary["predictions"] == 297
-        assert summary["accuracies"]["test"] >= 0.97
-        assert summary["accuracies"]["new_images"] >= 0.97
+        assert set(summary) >= {"versions", "accuracies", "predictions", "verdicts", "actions", "mails", "seconds"}
+        assert summary["versions"] == [1, 2, 3]
+        assert summary["champions"] == [1, 1, 1, 1, 2, 2, 2, 1]
+        # 200, 397 and 200 images, and the 397 once more by the second champion
+        assert summary["predictions"] == 1194
+        assert summary["pending"] == 200
+        verdicts = list(zip(summary["verdicts"], summary["actions"], strict=True))
+        assert verdicts[:3] == [("STABLE", "NONE"), ("DATA_DRIFT", "ALERT"), ("DATA_DRIFT", "REQUEST_RETRAINING")]
+        accuracies = summary["accuracies"]
+        assert accuracies["test"] >= 0.95
+        assert accuracies["new_images"] >= 0.95
+        assert accuracies["turned_before"] < 0.3
+        assert accuracies["turned_after"] > 0.9
+        assert accuracies["turned_after_rollback"] < 0.3
+        events = [row["event"] for row in summary["ledger"]]
+        assert events.count("PROMOTED") == 2
+        assert events[-3:] == ["REGISTERED", "GATE_FAILED", "ROLLED_BACK"]
+        subjects = " | ".join(mail["subject"] for mail in summary["mails"])
+        for word in ("champion", "drift", "refused", "rolled back"):
+            assert word in subjects
+        reports = [tmp_path / "demo" / "store" / "digits" / path for path in summary["reports"]]
+        assert len(reports) >= 2
+        assert all(b"DATA_DRIFT" in path.read_bytes() or b"STABLE" in path.read_bytes() for path in reports)
         assert Image.open(tmp_path / "demo" / "contact_sheet.png").size > (300, 300)
         for shown in ("SELECT", "RELATIVE_PATH", "make down", f"http://127.0.0.1:{airflow_port}", "epoch 1/"):
             assert shown in told
         (pipeline,) = json.loads(driftgate("status", "--demo", "--json"))["pipelines"]
-        assert (pipeline["n_answered"], pipeline["n_pending"]) == (297, 0)
+        assert pipeline["champion"]["version"] == 1
+        assert (pipeline["n_answered"], pipeline["n_pending"]) == (597, 200)
     finally:
         driftgate("down", "--demo")

@@ -22,6 +22,7 @@ def test_an_interrupted_up_leaves_nothing_behind(
             "DRIFTGATE_STATE": str(tmp_path / "state"),
             "DRIFTGATE_AIRFLOW_PORT": str(free_ports[0]),
             "DRIFTGATE_WAREHOUSE_PORT": str(free_ports[1]),
+            "DRIFTGATE_MAIL_PORT": str(free_ports[2]),
         },
     )
     starting = subprocess.Popen([COMMAND, "up"], env=other.environment, stdout=subprocess.PIPE, text=True)

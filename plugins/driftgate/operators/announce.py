@@ -1,31 +1,71 @@
 """The last task of a training run."""
 
-from collections.abc import Sequence
 from typing import Any
 
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from driftgate.failures import failed_sentence, failed_tasks, tell_failure
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 
 
 class AnnounceOperator(PipelineOperator):
-    """Say what became of the challenger, in the log and in RUNS.
+    """Say what became of the run, in the log, in RUNS and by mail.
+
+    It always runs, so a run in which a task failed fails here once more: it would be green otherwise.
 
     Args:
-        decision: What `promote` returned.
+        decision_of: The task that returns the gate's decision.
+        answer_of: The tasks of which one returns a person's answer, if a person was asked.
         **kwargs: As for any pipeline operator.
     """
 
-    template_fields: Sequence[str] = ("decision",)
+    def __init__(self, *, decision_of: str, answer_of: tuple[str, ...], **kwargs: Any) -> None:
+        super().__init__(trigger_rule="all_done", **kwargs)
+        self.decision_of = decision_of
+        self.answer_of = answer_of
 
-    def __init__(self, *, decision: dict[str, Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.decision = decision
+    def execute(self, context: Context) -> Any:
+        """Tell it, even if it is the warehouse that the run failed of.
+
+        Raises:
+            AirflowFailException: A task of the run has failed.
+        """
+        failed = failed_tasks(context)
+        if not failed:
+            return super().execute(context)
+        outcome = failed_sentence(failed)
+        tell_failure(self.config, context, failed, outcome=outcome)
+        raise AirflowFailException(f"{outcome}. The champion is what it was; the log of each failed task says why")
 
     def work(self, task: PipelineTask) -> str:
         """Return the sentence."""
         from include.catalog.runs import close_run
-        from include.registry.promotion import Decision
 
-        outcome = Decision.from_json(self.decision).sentence
+        decision = task.context["ti"].xcom_pull(task_ids=self.decision_of)
+        outcome = self._told(task, decision) if decision else self._answered(task)
         close_run(task.warehouse, run_id=task.run_id, outcome=outcome)
         self.log.info("%s", outcome)
         return outcome
+
+    def _told(self, task: PipelineTask, returned: dict[str, Any]) -> str:
+        """Send the decision, and return it as a sentence."""
+        from driftgate.links import run_link
+        from driftgate.mailing import send
+        from include.notify.mail import compose
+        from include.notify.messages import promoted, refused
+        from include.registry.promotion import Decision
+
+        decision = Decision.from_json(returned)
+        tell = promoted if decision.outcome == "PROMOTED" else refused
+        links = [("The run that trained it", run_link(task.dag_id, str(task.context["run_id"])))]
+        send(task.config, compose(tell(task.config.name, decision, links=links)))
+        return decision.sentence
+
+    def _answered(self, task: PipelineTask) -> str:
+        """Return why nothing was trained."""
+        from include.drift.approval import RecordedAnswer
+
+        returned = [task.context["ti"].xcom_pull(task_ids=task_id) for task_id in self.answer_of]
+        sentences = [RecordedAnswer.from_json(answer).sentence for answer in returned if answer]
+        return f"nothing was trained: {sentences[0] if sentences else 'tasks of this run were skipped by hand'}"

@@ -22,6 +22,7 @@ class CommitPredictionsOperator(PipelineOperator):
 
     def work(self, task: PipelineTask) -> dict[str, int]:
         """Return how many answers were handed over, and how many of them were new."""
+        from driftgate.inference_outcome import inference_outcome
         from include.catalog.runs import close_run
         from include.warehouse.write_back import commit_predictions
 
@@ -29,5 +30,6 @@ class CommitPredictionsOperator(PipelineOperator):
         files = [task.store.local_path(answer["path"]) for answer in answers]
         n_answers = sum(int(answer["n_images"]) for answer in answers)
         n_new = commit_predictions(task.warehouse, files, run_id=task.run_id, work_path=task.work_path)
-        close_run(task.warehouse, run_id=task.run_id, outcome=f"{n_answers} images classified, {n_new} answers are new")
-        return {"n_answers": n_answers, "n_new": n_new}
+        committed = {"n_answers": n_answers, "n_new": n_new}
+        close_run(task.warehouse, run_id=task.run_id, outcome=inference_outcome(task.context, committed=committed))
+        return committed

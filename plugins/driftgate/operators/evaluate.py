@@ -7,7 +7,7 @@ from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 
 
 class EvaluateOperator(PipelineOperator):
-    """Calibrate and evaluate a trained model on held-out images, upload its files, and register it as a version.
+    """Calibrate a trained model, compare it with the champion on held-out images, and register it as a version.
 
     Args:
         fitted: What `train` returned.
@@ -21,11 +21,16 @@ class EvaluateOperator(PipelineOperator):
         self.fitted = fitted
 
     def work(self, task: PipelineTask) -> dict[str, Any]:
-        """Return the version, its accuracy, and the champion's event that it was evaluated against."""
+        """Return the version, and the champion's event that it was compared with."""
         from include.models.fitting import FittedModel
         from include.registry.registration import evaluate_and_register
 
         challenger = evaluate_and_register(
-            task.warehouse, task.store, task.config, FittedModel.from_json(self.fitted), run_id=task.run_id
+            task.warehouse,
+            task.store,
+            task.config,
+            FittedModel.from_json(self.fitted),
+            run_id=task.run_id,
+            work_path=task.work_path,
         )
         return challenger.to_json()

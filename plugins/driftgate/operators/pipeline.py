@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -72,10 +73,29 @@ class PipelineTask:
         ).work_path
 
 
-class PipelineOperator(BaseOperator):
-    """A task of one pipeline. A subclass says in `work` which function of the domain it calls.
+@contextmanager
+def pipeline_task(config: PipelineConfig, context: Context) -> Iterator[PipelineTask]:
+    """Open a session for a task's work.
 
     What our own exceptions call permanent fails the task at once; anything else is tried again as the DAG says.
+
+    Args:
+        config: The pipeline file.
+        context: Of the task.
+    """
+    from driftgate.hooks import WarehouseHook
+
+    try:
+        with WarehouseHook.for_pipeline(config).session() as warehouse:
+            yield PipelineTask(context=context, warehouse=warehouse, file_config=config)
+    except DriftgateError as error:
+        if error.is_transient:
+            raise
+        raise AirflowFailException(str(error)) from error
+
+
+class PipelineOperator(BaseOperator):
+    """A task of one pipeline. A subclass says in `work` which function of the domain it calls.
 
     Args:
         config: The pipeline file.
@@ -90,15 +110,8 @@ class PipelineOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Open a session, do the work, and return what it returns."""
-        from driftgate.hooks import WarehouseHook
-
-        try:
-            with WarehouseHook.for_pipeline(self.config).session() as warehouse:
-                return self.work(PipelineTask(context=context, warehouse=warehouse, file_config=self.config))
-        except DriftgateError as error:
-            if error.is_transient:
-                raise
-            raise AirflowFailException(str(error)) from error
+        with pipeline_task(self.config, context) as task:
+            return self.work(task)
 
     @abstractmethod
     def work(self, task: PipelineTask) -> Any:

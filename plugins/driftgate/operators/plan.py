@@ -4,23 +4,31 @@ from typing import Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
 
+from driftgate.inference_outcome import NOTHING_NEW
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 
 
 class PlanOperator(PipelineOperator, BranchMixIn):
-    """Pack the pending images into batches for the champion; with none, or without a champion, the run ends here.
+    """Pack the pending images into batches for the champion.
+
+    With none, the run goes on to the drift check, which may have answers of earlier runs to judge; without a champion
+    it ends here.
 
     Args:
         then: The task that is mapped over the batches.
+        otherwise: The task that comes next if there are none.
         **kwargs: As for any pipeline operator.
     """
 
-    def __init__(self, *, then: str, **kwargs: Any) -> None:
+    inherits_from_skipmixin = True
+
+    def __init__(self, *, then: str, otherwise: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.then = then
+        self.otherwise = otherwise
 
     def work(self, task: PipelineTask) -> list[dict[str, Any]]:
-        """Return the batches, and skip what follows if there are none."""
+        """Return the batches, and skip what does not follow."""
         from include.catalog.plan import into_batches, pending_images
         from include.catalog.runs import close_run
         from include.registry.ledger import read_champion
@@ -30,13 +38,13 @@ class PlanOperator(PipelineOperator, BranchMixIn):
         pending = pending_images(task.warehouse, task.config)
         if champion is None or not pending:
             outcome = (
-                "nothing new to classify"
+                NOTHING_NEW
                 if champion
                 else f"no champion yet: {len(pending)} images wait; train one with ./driftgate train {task.config.name}"
             )
             self.log.info("%s", outcome)
             close_run(task.warehouse, run_id=task.run_id, outcome=outcome)
-            self.do_branch(task.context, [])
+            self.do_branch(task.context, [self.otherwise] if champion else [])
             return []
         inference = task.config.inference
         parts = into_batches(pending, batch_size=inference.batch_size, max_batches=inference.max_tasks)

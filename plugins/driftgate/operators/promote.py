@@ -26,6 +26,10 @@ class PromoteOperator(PipelineOperator):
         from include.registry.promotion import pass_gate_and_promote
 
         decision = pass_gate_and_promote(
-            task.warehouse, Challenger.from_json(self.challenger), gate=task.config.gate, run_id=task.run_id
+            task.warehouse,
+            Challenger.from_json(self.challenger),
+            gate=task.config.gate,
+            accept_vanished_classes=bool(task.context["params"].get("accept_vanished_classes")),
+            run_id=task.run_id,
         )
         return decision.to_json()

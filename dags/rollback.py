@@ -1,0 +1,55 @@
+"""### Make a former champion champion again
+
+Appends one row to the ledger, and everything else follows from it: the answers of every version promoted since then
+leave the view CURRENT_PREDICTIONS at once, the restored version's earlier answers show again, and the images that only
+recalled versions had answered are pending: the next inference run answers them. The version's baseline and temperature
+come back with it.
+
+**Idempotent**: a run rolls back once, however often its task is tried.
+
+It is a rollback of the champion that there was when the run was triggered. If there is another one by now, because of
+a promotion or of a second rollback that was asked for at the same time, the run fails and says so, in RUNS and by mail.
+
+**Parameters**: the version to restore (empty: the previous one), and the reason, which the ledger and the mail tell.
+"""
+
+from functools import partial
+
+from airflow.sdk import DAG, Param
+
+from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
+from driftgate.operators.roll_back import RollBackOperator, tell_failed_rollback
+from include.config import PipelineConfig
+
+
+def rollback_dag(config: PipelineConfig) -> DAG:
+    """Return the rollback DAG of a pipeline."""
+    with DAG(
+        dag_id=f"{config.name}_rollback",
+        description=f"Makes a former champion of {config.name} champion again",
+        doc_md=__doc__,
+        schedule=None,
+        catchup=False,
+        # A rollback waits for nothing; of two at once the ledger lets one through.
+        max_active_runs=8,
+        default_args=DEFAULT_ARGS,
+        params={
+            "version": Param(
+                None,
+                type=["null", "integer"],
+                minimum=1,
+                description="The version to restore; empty: the champion before this one. One that was recalled has to "
+                "be named.",
+            ),
+            "reason": Param(
+                type="string", minLength=1, maxLength=1000, description="Why, for the ledger and for the mail."
+            ),
+        },
+        tags=["driftgate", config.name],
+    ) as dag:
+        RollBackOperator(task_id="roll_back", config=config, on_failure_callback=partial(tell_failed_rollback, config))
+    return dag
+
+
+for pipeline in valid_pipelines():
+    globals()[f"{pipeline.name}_rollback"] = rollback_dag(pipeline)

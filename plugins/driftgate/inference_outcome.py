@@ -1,0 +1,42 @@
+"""How an inference run ended, in a sentence for RUNS.
+
+Several tasks close a run, and the leaf that tells of a failed batch may run before the good ones are committed. So each
+of them tells all that there is to tell by then, and the last one tells it all.
+"""
+
+from typing import Any
+
+from airflow.sdk import Context
+
+from driftgate.failures import failed_sentence, failed_tasks
+
+NOTHING_NEW = "nothing new to classify"
+
+
+def inference_outcome(
+    context: Context,
+    *,
+    committed: dict[str, int] | None = None,
+    check: dict[str, Any] | None = None,
+    failed: tuple[str, ...] | None = None,
+) -> str:
+    """Return what was classified and what the drift check came to, after what has failed.
+
+    Args:
+        context: Of any task of the run.
+        committed: What `commit_predictions` returns; by default, what it has returned.
+        check: What `check_drift` returns; by default, what it has returned.
+        failed: The tasks that failed; by default, those that have failed by now.
+    """
+    ti = context["ti"]
+    committed = committed or ti.xcom_pull(task_ids="commit_predictions")
+    check = check or ti.xcom_pull(task_ids="check_drift")
+    failed = failed_tasks(context) if failed is None else failed
+    parts = [failed_sentence(failed)] if failed else []
+    if committed:
+        parts.append(f"{committed['n_answers']} images classified, {committed['n_new']} answers are new")
+    elif not failed:
+        parts.append(NOTHING_NEW)
+    if check:
+        parts.append(f"drift check {check['check_id']}: {check['verdict']}, {check['action']}")
+    return "; ".join(parts)

@@ -1,0 +1,124 @@
+"""The task that makes a former champion champion again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow.sdk import Context
+
+from driftgate.failures import tell_failure
+from driftgate.operators.pipeline import PipelineOperator, PipelineTask
+from include.config import PipelineConfig
+
+if TYPE_CHECKING:
+    from include.registry.rollback import Rollback
+
+UNKNOWN_USER = "airflow"
+"""The actor when Airflow does not know who triggered the run."""
+
+
+class _Request(NamedTuple):
+    """What was asked for, by whom, and of which champion."""
+
+    to: int | None
+    expected_event_seq: int
+    reason: str
+    actor: str
+
+
+class RollBackOperator(PipelineOperator):
+    """Roll back, as the run's parameters ask for or as a drift check has decided, and tell it by mail.
+
+    It is a rollback of the champion that there was when it was asked for: of two that were asked for at once one wins,
+    and the other fails, saying so.
+
+    Args:
+        check: What `check_drift` returned, in an inference run: back to the previous version, for its reasons. None:
+            the run is a rollback of its own, with the parameters `version` and `reason`; it is opened and closed here,
+            and `tell_failed_rollback` tells if it fails.
+        **kwargs: As for any pipeline operator.
+    """
+
+    template_fields: Sequence[str] = ("check",)
+
+    def __init__(self, *, check: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.check = check
+
+    def work(self, task: PipelineTask) -> dict[str, Any]:
+        """Return the version restored, the one it replaces, the event, and how many images wait."""
+        if self.check is not None:
+            request = _decided(self.check)
+            rollback = _roll_back(task, request)
+        else:
+            request = _asked(task)
+            rollback = _open_roll_back_close(task, request)
+        _tell(task, rollback, request)
+        self.log.info("%s", rollback.sentence)
+        return rollback.to_json()
+
+
+def tell_failed_rollback(config: PipelineConfig, context: Context) -> None:
+    """Close a run of the rollback DAG, and tell by mail that it failed; for the failure of its only task.
+
+    Args:
+        config: The pipeline file.
+        context: Of the task, with the exception that it failed of.
+    """
+    error = context.get("exception") or "it was ended from outside"
+    tell_failure(config, context, (str(context["ti"].task_id),), outcome=f"failed: {error}")
+
+
+def _decided(check: dict[str, Any]) -> _Request:
+    from include.drift.check import Check
+    from include.registry.ledger import DRIFTGATE
+
+    decided = Check.from_json(check)
+    return _Request(None, decided.champion_event_seq, "; ".join(decided.reasons), DRIFTGATE)
+
+
+def _asked(task: PipelineTask) -> _Request:
+    from include.registry.rollback import event_seq_at
+
+    run, params = task.context["dag_run"], task.context["params"]
+    return _Request(
+        to=params["version"],
+        expected_event_seq=event_seq_at(task.warehouse, run.run_after),
+        reason=params["reason"],
+        actor=run.triggering_user_name or UNKNOWN_USER,
+    )
+
+
+def _roll_back(task: PipelineTask, request: _Request) -> Rollback:
+    from include.registry.rollback import roll_back
+
+    return roll_back(task.warehouse, run_id=task.run_id, **request._asdict())
+
+
+def _open_roll_back_close(task: PipelineTask, request: _Request) -> Rollback:
+    from include.catalog.runs import close_run, open_run
+
+    open_run(
+        task.warehouse,
+        task.file_config,
+        run_id=task.run_id,
+        dag_id=task.dag_id,
+        kind="rollback",
+        reason=request.reason,
+    )
+    rollback = _roll_back(task, request)
+    close_run(task.warehouse, run_id=task.run_id, outcome=rollback.sentence)
+    return rollback
+
+
+def _tell(task: PipelineTask, rollback: Rollback, request: _Request) -> None:
+    """Send the mail; a mail that cannot be sent is a warning in the log."""
+    from driftgate.links import run_link
+    from driftgate.mailing import send
+    from include.notify.mail import compose
+    from include.notify.messages import rolled_back
+
+    links = [("The run that rolled back", run_link(task.dag_id, str(task.context["run_id"])))]
+    message = rolled_back(task.config.name, rollback, reason=request.reason, actor=request.actor, links=links)
+    send(task.config, compose(message))

@@ -1,0 +1,224 @@
+"""What an inference run does about drift: whole runs against the embedded warehouse, with a trained champion."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dag_runs import Mailbox, kinds, ran, states, text
+
+from include.config import PipelineConfig
+from include.config_parts import DriftConfig, RetrainingConfig
+from include.warehouse.session import Warehouse
+
+pytestmark = pytest.mark.slow
+
+Query = Callable[..., list[tuple[Any, ...]]]
+PutImage = Callable[..., Path]
+Run = Callable[..., Any]
+Mode = str
+
+COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
+CHECKS = "SELECT CHECK_ID, VERDICT, ACTION, N_IMAGES FROM DRIFT_CHECKS ORDER BY CHECKED_AT"
+OUTCOME = "SELECT OUTCOME FROM RUNS ORDER BY STARTED_AT DESC LIMIT 1"
+
+
+@pytest.fixture
+def mode() -> Mode:
+    return "automatic"
+
+
+@pytest.fixture
+def config(new_config: Callable[[Path], PipelineConfig], tmp_path: Path, mode: Mode) -> PipelineConfig:
+    drift = DriftConfig(window=20)
+    retraining = RetrainingConfig.model_validate({"mode": mode, "min_new_labels": 5})
+    return new_config(tmp_path).model_copy(update={"drift": drift, "retraining": retraining})
+
+
+@pytest.fixture
+def deliver(put_image: PutImage) -> Callable[[str], None]:
+    """A function that delivers 24 new images that look like none of the classes."""
+
+    def put(name: str) -> None:
+        for i in range(24):
+            shade = 100 + 4 * i + len(name)
+            put_image(f"{name} {i}.png", colour=(shade, shade, shade), stage="new")
+
+    return put
+
+
+@pytest.fixture
+def unpause(config: PipelineConfig) -> Callable[[], None]:
+    """A function that lets the training DAG run."""
+
+    def let_run() -> None:
+        from airflow.models.dag import DagModel
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            session.get_one(DagModel, f"{config.name}_training").is_paused = False
+
+    return let_run
+
+
+@pytest.fixture
+def triggered(config: PipelineConfig) -> Callable[[], list[tuple[str, dict[str, Any]]]]:
+    """A function that returns the training runs that inference has asked for: run id and parameters."""
+
+    def find() -> list[tuple[str, dict[str, Any]]]:
+        from airflow.models.dagrun import DagRun
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            runs = DagRun.find(dag_id=f"{config.name}_training", session=session)
+            return [(run.run_id, dict(run.conf or {})) for run in runs if run.run_id.startswith("drift__")]
+
+    return find
+
+
+def test_drift_asks_for_retraining_once(
+    pictures: None,
+    put_image: PutImage,
+    deliver: Callable[[str], None],
+    unpause: Callable[[], None],
+    triggered: Callable[[], Any],
+    run: Run,
+    query: Query,
+    mailbox: Mailbox,
+) -> None:
+    # Given: a champion, and nine answers, which are too few for a verdict
+    run("training")
+    unpause()
+    assert "nothing" in ran(run("inference"))
+    assert query(CHECKS)[0][1:] == ("INSUFFICIENT_DATA", "NONE", 9)
+
+    # When: images come of a kind that it has never seen, and labels for some like them
+    deliver("grey")
+    for i in range(6):
+        put_image(f"red/labelled {i}.png", colour=(90 + i, 90, 90))
+    drifted = run("inference")
+
+    # Then: one training run is asked for, named by the check, which is all that it is told
+    assert drifted.state == "success"
+    assert ran(drifted) >= {"check_drift", "request_retraining"}
+    assert not ran(drifted) & {"roll_back", "alert", "nothing", "report_failures"}
+    check_id, *judged = query(CHECKS)[1]
+    assert judged == ["DATA_DRIFT", "REQUEST_RETRAINING", 33]
+    assert triggered() == [(f"drift__{check_id}", {"check_id": check_id})]
+    assert query(OUTCOME) == [
+        (f"24 images classified, 24 answers are new; drift check {check_id}: DATA_DRIFT, REQUEST_RETRAINING",)
+    ]
+    assert kinds(mailbox) == ["promoted", "drift"]
+    assert "a retraining is asked for" in mailbox[1]["subject"]
+    assert "8" in text(mailbox[1])
+
+    # When: it goes on drifting
+    deliver("pale grey")
+    again = run("inference")
+
+    # Then: people are told, and no other run is asked for
+    assert ran(again) >= {"check_drift", "alert"}
+    assert len(triggered()) == 1
+    assert kinds(mailbox)[2:] == ["drift"]
+    assert f"check {check_id} has asked for retraining since the last stable window" in text(mailbox[2])
+
+    # When: the run that was asked for comes, in mode automatic
+    training = run("training", check_id=check_id)
+
+    # Then: nobody is asked, and the run knows why it is there
+    assert training.state == "success"
+    assert states(training)["not_needed"] == "success"
+    assert states(training)["approve"] == "skipped"
+    (known,) = query("SELECT CHECK_ID, REASON FROM RUNS WHERE CHECK_ID IS NOT NULL")
+    assert known[0] == check_id
+    assert known[1].startswith(f"drift check {check_id} of version 1: the confidences of 33 answers")
+
+
+def test_with_a_paused_training_dag_the_run_fails_after_its_answers_are_there(
+    pictures: None,
+    put_image: PutImage,
+    deliver: Callable[[str], None],
+    triggered: Callable[[], Any],
+    run: Run,
+    query: Query,
+) -> None:
+    run("training")
+    deliver("grey")
+    for i in range(6):
+        put_image(f"red/labelled {i}.png", colour=(90 + i, 90, 90))
+
+    inference = run("inference")
+
+    assert inference.state == "failed"
+    assert states(inference)["request_retraining"] == "failed"
+    assert triggered() == []
+    outcome = query(OUTCOME)[0][0]
+    assert outcome.startswith("failed: request_retraining; 33 images classified, 33 answers are new; drift check ")
+    assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(33, 33)]
+
+
+@pytest.mark.parametrize("mode", ["alert_only"])
+def test_in_mode_alert_only_people_are_told(
+    pictures: None,
+    put_image: PutImage,
+    deliver: Callable[[str], None],
+    triggered: Callable[[], Any],
+    run: Run,
+    query: Query,
+    mailbox: Mailbox,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    run("training")
+    deliver("grey")
+    for i in range(6):
+        put_image(f"red/labelled {i}.png", colour=(90 + i, 90, 90))
+
+    inference = run("inference")
+
+    assert inference.state == "success"
+    assert ran(inference) >= {"check_drift", "alert"}
+    assert query(CHECKS)[0][1:] == ("DATA_DRIFT", "ALERT", 33)
+    assert triggered() == []
+    assert kinds(mailbox) == ["promoted", "drift"]
+    assert "retraining.mode is alert_only" in text(mailbox[1])
+    assert "drift of version 1 (DATA_DRIFT): the confidences of 33 answers" in capfd.readouterr().out
+
+
+def test_a_champion_that_drifts_where_the_previous_version_is_at_home_is_rolled_back(
+    pictures: None,
+    put_image: PutImage,
+    run: Run,
+    warehouse: Warehouse,
+    query: Query,
+) -> None:
+    # Given: two versions, of which the second was never sure of its answers when it was accepted
+    run("training")
+    run("training")
+    edges, counts = query("SELECT TO_JSON(EDGES), TO_JSON(COUNTS_BY_CLASS) FROM BASELINES WHERE VERSION = 2")[0]
+    unsure = {label: [sum(of_class), *[0] * (len(of_class) - 1)] for label, of_class in json.loads(counts).items()}
+    assert len(json.loads(edges)) == len(next(iter(unsure.values()))) + 1
+    query("UPDATE BASELINES SET COUNTS_BY_CLASS = PARSE_JSON(%(counts)s) WHERE VERSION = 2", counts=json.dumps(unsure))
+    for label, (red, green, blue) in COLOURS.items():
+        for shade in range(122, 234, 14):
+            put_image(f"{label} {shade}.png", colour=(red * shade, green * shade, blue * shade), stage="new")
+
+    # When: images come that look as they always did (and no mail can be sent)
+    inference = run("inference")
+
+    # Then: the first version is champion again, for the reasons of the check
+    assert inference.state == "success"
+    assert ran(inference) >= {"check_drift", "roll_back"}
+    (check,) = query(CHECKS)
+    assert check[1:3] == ("MODEL_REGRESSION", "ROLL_BACK")
+    assert query("SELECT VERSION FROM CHAMPION") == [(1,)]
+    (event,) = query("SELECT VERSION, FROM_VERSION, ACTOR, REASON FROM MODEL_EVENTS WHERE EVENT = 'ROLLED_BACK'")
+    assert event[:3] == (1, 2, "driftgate")
+    assert "version 1 answers the same images as it always did" in event[3]
+    assert query(OUTCOME)[0][0].endswith(f"drift check {check[0]}: MODEL_REGRESSION, ROLL_BACK")
+
+    # When: the next run comes
+    assert run("inference").state == "success"
+
+    # Then: it answers again what only the recalled version had answered
+    assert query("SELECT VERSION, COUNT(*) FROM CURRENT_PREDICTIONS GROUP BY 1") == [(1, 33)]
