@@ -83,7 +83,11 @@ class PromotionRefusedError(DriftgateError):
 
 
 class RollbackRefusedError(DriftgateError):
-    """The version cannot be restored, or the champion has changed since the rollback was asked for."""
+    """The version cannot be restored."""
+
+
+class ChampionChangedError(RollbackRefusedError):
+    """Another version became champion since the rollback was asked for."""
 
 
 class UnknownCheckError(DriftgateError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from include.errors import RollbackRefusedError
+from include.errors import ChampionChangedError, RollbackRefusedError
 from include.handover import Handover
 from include.registry.ledger import NO_CHAMPION_SEQ, Champion, append_event, champion_event_seq, read_champion
 from include.warehouse.session import Warehouse
@@ -96,8 +96,9 @@ def roll_back(
         run_id: The run that rolls back; once it did, its rollback stands, and is returned again.
 
     Raises:
-        RollbackRefusedError: The champion has changed since, or `to` is unknown, was never champion or is the
-            champion, or there is nothing to go back to. Nothing is written.
+        ChampionChangedError: The champion has changed since. Nothing is written.
+        RollbackRefusedError: `to` is unknown, was never champion or is the champion, or there is nothing to go back to.
+            Nothing is written.
     """
 
     def compare_and_set() -> _Made:
@@ -140,7 +141,7 @@ def _refuse_other_champion(warehouse: Warehouse, champion: Champion | None, expe
     before = str(expected.version) if expected else "none"
     now = str(champion.version) if champion else "none"
     changed = f"version {before} → {now}" if before != now else f"version {now}, made champion again by event {current}"
-    raise RollbackRefusedError(
+    raise ChampionChangedError(
         f"the champion has changed since this rollback was asked for ({changed}): look at ./driftgate status, and ask "
         "again if it is still wanted"
     )

@@ -223,7 +223,7 @@ def test_a_drift_check_rolls_back_for_its_reasons_and_only_its_champion(
     airflow_home: Path,
 ) -> None:
     from airflow.sdk import DAG
-    from airflow.sdk.exceptions import AirflowFailException
+    from airflow.sdk.exceptions import AirflowSkipException
 
     from driftgate.operators.roll_back import RollBackOperator
     from include.catalog.runs import open_run
@@ -255,5 +255,7 @@ def test_a_drift_check_rolls_back_for_its_reasons_and_only_its_champion(
         ("ROLLED_BACK", 2, 3, "driftgate", "distance 0.41 is above 0.18; version 2 is at home"),
     ]
     assert query("SELECT OUTCOME FROM RUNS") == [(None,)]
-    with pytest.raises(AirflowFailException, match=r"the champion has changed .* \(version 3 → 2\)"):
+    with pytest.raises(AirflowSkipException, match=r"the champion has changed .* \(version 3 → 2\)"):
         roll_back.execute(context("two"))
+    assert len(query(EVENTS)) == 1
+    assert query("SELECT OUTCOME FROM RUNS WHERE RUN_ID LIKE '%two'")[0][0].startswith("not rolled back: the champion")

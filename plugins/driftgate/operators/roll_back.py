@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowSkipException
 
 from driftgate.failures import tell_failure
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
@@ -31,7 +32,7 @@ class RollBackOperator(PipelineOperator):
     """Roll back, as the run's parameters ask for or as a drift check has decided, and tell it by mail.
 
     It is a rollback of the champion that there was when it was asked for: of two that were asked for at once one wins,
-    and the other fails, saying so.
+    and the other fails, saying so. What a drift check has decided is skipped then: its champion is no longer there.
 
     Args:
         check: What `check_drift` returned, in an inference run: back to the previous version, for its reasons. None:
@@ -50,7 +51,7 @@ class RollBackOperator(PipelineOperator):
         """Return the version restored, the one it replaces, the event, and how many images wait."""
         if self.check is not None:
             request = _decided(self.check)
-            rollback = _roll_back(task, request)
+            rollback = _roll_back_or_skip(task, request)
         else:
             request = _asked(task)
             rollback = _open_roll_back_close(task, request)
@@ -94,6 +95,19 @@ def _roll_back(task: PipelineTask, request: _Request) -> Rollback:
     from include.registry.rollback import roll_back
 
     return roll_back(task.warehouse, run_id=task.run_id, **request._asdict())
+
+
+def _roll_back_or_skip(task: PipelineTask, request: _Request) -> Rollback:
+    """Roll back from the champion that was checked, if it still is champion."""
+    from include.catalog.runs import close_run
+    from include.errors import ChampionChangedError
+
+    try:
+        return _roll_back(task, request)
+    except ChampionChangedError as error:
+        told = f"not rolled back: {error}"
+        close_run(task.warehouse, run_id=task.run_id, outcome="; ".join(filter(None, (task.run.outcome, told))))
+        raise AirflowSkipException(told) from error
 
 
 def _open_roll_back_close(task: PipelineTask, request: _Request) -> Rollback:
