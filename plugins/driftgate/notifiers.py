@@ -91,12 +91,27 @@ class DriftNotifier(PipelineNotifier):
 
     def tell(self, context: Context, warehouse: Warehouse) -> None:  # noqa: ARG002 - all of it is in the check
         """Send the mail with the check's reasons."""
-        from driftgate.links import run_link
-        from driftgate.mailing import send
-        from include.drift.checks import read_check
-        from include.notify.mail import compose
-        from include.notify.messages import drift
+        send_drift(warehouse, self.check["check_id"] if isinstance(self.check, Mapping) else str(self.check))
 
-        check = read_check(warehouse, self.check["check_id"] if isinstance(self.check, Mapping) else str(self.check))
-        links = (("The run that found it", run_link(*check.run_id.split("/", 1))),)
-        send(self.config, compose(drift(self.config.name, check, links=links)))
+
+def send_drift(warehouse: Warehouse, check_id: str) -> bool:
+    """Send what a drift check has found, to the people that its run's config names.
+
+    Args:
+        warehouse: A session.
+        check_id: The check.
+
+    Returns:
+        Whether the mail was sent.
+    """
+    from driftgate.links import run_link
+    from driftgate.mailing import send
+    from include.catalog.runs import read_run
+    from include.drift.checks import read_check
+    from include.notify.mail import compose
+    from include.notify.messages import drift
+
+    check = read_check(warehouse, check_id)
+    config = read_run(warehouse, run_id=check.run_id).config
+    links = (("The run that found it", run_link(*check.run_id.split("/", 1))),)
+    return send(config, compose(drift(config.name, check, links=links)))

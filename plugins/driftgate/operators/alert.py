@@ -22,15 +22,10 @@ class AlertOperator(PipelineOperator):
 
     def work(self, task: PipelineTask) -> bool:
         """Return whether the mail was sent."""
-        from driftgate.links import run_link
-        from driftgate.mailing import send
+        from driftgate.notifiers import send_drift
         from include.drift.check import Check
-        from include.drift.checks import read_check
-        from include.notify.mail import compose
-        from include.notify.messages import drift
 
-        check = read_check(task.warehouse, Check.from_json(self.check).check_id)
-        links = [("The run that found it", run_link(task.dag_id, str(task.context["run_id"])))]
-        is_sent = send(task.config, compose(drift(task.config.name, check, links=links)))
+        check = Check.from_json(self.check)
+        is_sent = send_drift(task.warehouse, check.check_id)
         self.log.warning("drift of version %d (%s): %s", check.version, check.verdict, "; ".join(check.reasons))
         return is_sent

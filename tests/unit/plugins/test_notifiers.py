@@ -33,11 +33,15 @@ def config(config: PipelineConfig) -> PipelineConfig:
 def add_check(warehouse: Warehouse, config: PipelineConfig) -> Callable[[str], str]:
     """A function that stores a drift check and returns its id."""
 
+    dag_id = f"{config.name}_inference"
+    run_id = f"{dag_id}/scheduled__2026-01-31T10:00:00+00:00"
+    open_run(warehouse, config, run_id=run_id, dag_id=dag_id, kind="inference", reason=None)
+
     def add(check_id: str) -> str:
         warehouse.run(
             "drift/insert_check",
             check_id=check_id,
-            run_id=f"{config.name}_inference/scheduled__2026-01-31T10:00:00+00:00",
+            run_id=run_id,
             version=3,
             champion_event_seq=9,
             first_commit_seq=4,
