@@ -144,7 +144,7 @@ def rolled_back(pipeline: str, rollback: Rollback, *, reason: str, actor: str, l
     return Message(
         pipeline=pipeline,
         kind="rolled_back",
-        headline=f"version {back} is champion again, in place of version {bad}",
+        headline=f"rolled back from version {bad} to version {back}",
         sentences=(
             f"Every version promoted since version {back} is recalled: its answers no longer count. Those of version "
             f"{back} show again.",

@@ -137,7 +137,7 @@ def test_the_mail_tells_who_rolled_back_and_why(run: Run, mails: Mails) -> None:
     assert run(reason="takes every 7 for a 1", emails=("oncall@example.com",)).state == "success"
 
     (text,) = mails.texts
-    assert "version 2 is champion again, in place of version 3" in " ".join(text.split()).lower()
+    assert "rolled back from version 3 to version 2" in " ".join(text.split()).lower()
     assert "takes every 7 for a 1" in text
     assert "dag_test" in text
 
@@ -158,7 +158,7 @@ def test_a_mail_server_that_is_down_fails_nothing(
 
     assert run(reason="bad", emails=("oncall@example.com",)).state == "success"
 
-    assert "in place of version 3' was not sent: " in caplog.text
+    assert "rolled back from version 3 to version 2' was not sent: " in caplog.text
     assert query("SELECT VERSION FROM CHAMPION") == [(2,)]
 
 

@@ -169,7 +169,7 @@ def test_a_rollback_says_who_why_and_what_is_pending(n_pending: int, shown: str)
         messages.rolled_back("garments", rollback, reason="coats everywhere", actor="anna.müller", links=[RUN])
     )
 
-    assert mail.subject == "[driftgate] garments: version 2 is champion again, in place of version 3"
+    assert mail.subject == "[driftgate] garments: rolled back from version 3 to version 2"
     assert "coats everywhere" in text
     assert "anna.müller" in text
     assert shown in text
