@@ -85,6 +85,8 @@ def inference_dag(config: PipelineConfig) -> DAG:
             conf={"check_id": "{{ ti.xcom_pull(task_ids='check_drift')['check_id'] }}"},
             openlineage_inject_parent_info=False,
             on_success_callback=tell_drift,
+            # The run exists already: an earlier try has asked for it, and was ended before it could tell.
+            on_skipped_callback=tell_drift,
         )
         alert = AlertOperator(task_id="alert", config=config, check=check_drift.output)
         nothing = EmptyOperator(task_id="nothing")

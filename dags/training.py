@@ -13,11 +13,13 @@ version is registered once and promoted once in a run.
 **Parameters** override the pipeline file for one run.
 """
 
+from functools import partial
+
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param
 
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
-from driftgate.operators.announce import AnnounceOperator
+from driftgate.operators.announce import AnnounceOperator, tell_failed_announcement
 from driftgate.operators.approve import ApproveOperator
 from driftgate.operators.evaluate import EvaluateOperator
 from driftgate.operators.freeze_snapshot import FreezeSnapshotOperator
@@ -113,7 +115,11 @@ def training_dag(config: PipelineConfig) -> DAG:
         evaluate = EvaluateOperator(task_id="evaluate", config=config, fitted=train.output)
         promote = PromoteOperator(task_id="promote", config=config, challenger=evaluate.output)
         announce = AnnounceOperator(
-            task_id="announce", config=config, decision_of="promote", answer_of=("approved", "rejected")
+            task_id="announce",
+            config=config,
+            decision_of="promote",
+            answer_of=("approved", "rejected"),
+            on_failure_callback=partial(tell_failed_announcement, config),
         )
 
         open_run >> needs_approval >> [approve, not_needed]

@@ -27,10 +27,13 @@ def failed_sentence(failed: tuple[str, ...]) -> str:
 
 
 def tell_failure(config: PipelineConfig, context: Context, failed: tuple[str, ...], *, outcome: str) -> None:
-    """Close the run in RUNS and send the mail. It is what the run failed of that may keep us from either.
+    """Send the mail and close the run in RUNS. It is what the run failed of that may keep us from either.
+
+    The mail comes first: a callback has 20 s (`[core] task_success_overtime`), and to find a warehouse down takes
+    longer.
 
     Args:
-        config: The pipeline file.
+        config: The pipeline file: it says who is told, as the run's own config lies in the warehouse.
         context: Of the task that tells it.
         failed: The tasks that failed.
         outcome: How the run ended, in a sentence.
@@ -41,13 +44,13 @@ def tell_failure(config: PipelineConfig, context: Context, failed: tuple[str, ..
     from include.notify.messages import failed as failed_message
 
     dag_id, run_id = context["dag"].dag_id, str(context["run_id"])
+    links = [("The run", run_link(dag_id, run_id))]
+    message = failed_message(config.name, dag_id=dag_id, run_id=run_id, tasks=failed, links=links)
+    send(config, compose(message))
     try:
         _close(config, dag_id, run_id, outcome)
     except DriftgateError as error:
         log.warning("RUNS does not tell how this run ended: %s", error)
-    links = [("The run", run_link(dag_id, run_id))]
-    message = failed_message(config.name, dag_id=dag_id, run_id=run_id, tasks=failed, links=links)
-    send(config, compose(message))
 
 
 def _close(config: PipelineConfig, dag_id: str, run_id: str, outcome: str) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from dag_runs import Mailbox
 
 from include.config import PipelineConfig
 from include.config_parts import NotifyConfig
+from include.registry.ledger import append_event, champion_event_seq
 from include.warehouse.session import Warehouse
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +109,78 @@ def pictures(put_image: PutImage) -> None:
 
 
 @pytest.fixture
+def add_champions(warehouse: Warehouse, config: PipelineConfig) -> Callable[[int], None]:
+    """A function that promotes versions one after the other: rows of the ledger, without models."""
+
+    def append(version: int) -> None:
+        warehouse.run(
+            "registry/insert_version",
+            snapshot_id="snapshot",
+            config=config.to_json(),
+            metrics='{"accuracy": 0.9}',
+            n_training_images=7,
+            artifact_path=f"{version}/",
+            sha256=f"sha of {version}",
+            temperature=1.0,
+            run_id=f"training {version}",
+        )
+        append_event(warehouse, "PROMOTED", version=version, run_id=f"training {version}", reason=None)
+
+    def add(n: int) -> None:
+        for version in range(1, n + 1):
+            warehouse.alone(lambda version=version: append(version))  # type: ignore[misc]
+
+    return add
+
+
+@pytest.fixture
+def add_check(warehouse: Warehouse) -> Callable[..., str]:
+    """A function that stores a drift check of today's champion, by default one that asks for retraining; its id."""
+
+    def add(
+        *reasons: str,
+        check_id: str = "0123456789abcdef",
+        run_id: str = "test_inference/manual__1",
+        version: int = 1,
+        verdict: str = "DATA_DRIFT",
+        action: str = "REQUEST_RETRAINING",
+    ) -> str:
+        measured = {"distance": 0.41, "p_value": 0.001, "n_images": 200, "n_baseline": 90}
+        warehouse.run(
+            "drift/insert_check",
+            check_id=check_id,
+            run_id=run_id,
+            version=version,
+            champion_event_seq=champion_event_seq(warehouse),
+            first_commit_seq=11,
+            last_commit_seq=210,
+            n_images=200,
+            statistics=json.dumps({"confidences": measured, "n_new_labels": 60}),
+            thresholds=json.dumps({"confidences": 0.18, "min_new_labels": 50}),
+            verdict=verdict,
+            action=action,
+            reasons=json.dumps(reasons or ("the confidences have moved",)),
+            report_path="reports/report.html",
+        )
+        return check_id
+
+    return add
+
+
+@pytest.fixture
+def lose_warehouse(monkeypatch: pytest.MonkeyPatch, embedded_warehouse: str, unused_port: int) -> Callable[[], None]:
+    """A function after which nobody answers where Airflow's connection to the warehouse leads."""
+
+    def lose() -> None:
+        connection = json.loads(embedded_warehouse)
+        connection["extra"]["port"] = unused_port
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+        monkeypatch.setattr("driftgate.hooks.LOGIN_TIMEOUT_S", 1)
+
+    return lose
+
+
+@pytest.fixture
 def run(
     warehouse: Warehouse,
     config: PipelineConfig,
@@ -114,7 +188,7 @@ def run(
     write_pipeline: Callable[[PipelineConfig], Path],
     load_dags: Callable[[], Any],
 ) -> Run:
-    """A function that runs a DAG of the pipeline to its end and returns the run.
+    """A function that runs a DAG of the pipeline to its end, as if it had been asked for at some time; returns the run.
 
     Mails are sent to one person; without the fixture `mailbox` the server is down.
     """
@@ -125,13 +199,13 @@ def run(
     dags = load_dags()
     assert dags.import_errors == {}
 
-    def to_its_end(kind: str, **params: Any) -> Any:
+    def to_its_end(kind: str, *, asked_at: datetime | None = None, **params: Any) -> Any:
         from airflow.dag_processing.dagbag import sync_bag_to_db
 
         sync_bag_to_db(dags, "dags-folder", None)
         dag = dags.dags[f"{config.name}_{kind}"]
         for task in dag.tasks:
             task.retries = 0
-        return dag.test(run_conf=params)
+        return dag.test(run_after=asked_at, run_conf=params)
 
     return to_its_end

@@ -1,26 +1,34 @@
 """A training run that a drift check asks for, in mode `approval`: it waits for a person before it does any work."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dag_runs import Mailbox, answer, kinds, page, ran, states, sweep_timeouts, text, while_parked
 
+from include.catalog.runs import open_run, run_id_of
 from include.config import PipelineConfig
-from include.config_parts import RetrainingConfig
-from include.registry.ledger import append_event, champion_event_seq
+from include.config_parts import NotifyConfig, RetrainingConfig
+from include.drift import approval
+from include.registry.ledger import append_event
 from include.warehouse.session import Warehouse
 
 pytestmark = pytest.mark.slow
 
 Query = Callable[..., list[tuple[Any, ...]]]
 Run = Callable[..., Any]
-AskFor = Callable[..., str]
+AddCheck = Callable[..., str]
 
 CHECK = "0123456789abcdef"
 ANSWERS = "SELECT EVENT, VERSION, ACTOR FROM MODEL_EVENTS WHERE EVENT IN ('APPROVED', 'REJECTED') ORDER BY EVENT_SEQ"
 WHY_NOT = {"open_run", "needs_approval", "approve", "rejected", "announce"}
+
+
+@pytest.fixture
+def mode() -> str:
+    return "approval"
 
 
 @pytest.fixture
@@ -29,61 +37,21 @@ def response_hours() -> float:
 
 
 @pytest.fixture
-def config(new_config: Callable[[Path], PipelineConfig], tmp_path: Path, response_hours: float) -> PipelineConfig:
-    retraining = RetrainingConfig(mode="approval", response_hours=response_hours)
+def config(
+    new_config: Callable[[Path], PipelineConfig], tmp_path: Path, mode: str, response_hours: float
+) -> PipelineConfig:
+    retraining = RetrainingConfig.model_validate({"mode": mode, "response_hours": response_hours})
     return new_config(tmp_path).model_copy(update={"retraining": retraining})
 
 
 @pytest.fixture
-def champion(warehouse: Warehouse, config: PipelineConfig) -> None:
+def champion(add_champions: Callable[[int], None]) -> None:
     """Version 1 in production, as far as the ledger knows."""
-
-    def append() -> None:
-        warehouse.run(
-            "registry/insert_version",
-            snapshot_id="snapshot",
-            config=config.to_json(),
-            metrics="{}",
-            n_training_images=7,
-            artifact_path="1/",
-            sha256="sha of 1",
-            temperature=1.0,
-            run_id="training 1",
-        )
-        append_event(warehouse, "PROMOTED", version=1, run_id="training 1", reason=None)
-
-    warehouse.alone(append)
-
-
-@pytest.fixture
-def ask(warehouse: Warehouse) -> AskFor:
-    """A function that stores a drift check of version 1 that asks for retraining, and returns its id."""
-
-    def store(*reasons: str) -> str:
-        warehouse.run(
-            "drift/insert_check",
-            check_id=CHECK,
-            run_id="test_inference/manual__1",
-            version=1,
-            champion_event_seq=champion_event_seq(warehouse),
-            first_commit_seq=11,
-            last_commit_seq=210,
-            n_images=200,
-            statistics='{"confidences": {"distance": 0.41, "p_value": 0.001, "n_images": 200, "n_baseline": 90}, '
-            '"n_new_labels": 60}',
-            thresholds='{"confidences": 0.18, "min_new_labels": 50}',
-            verdict="DATA_DRIFT",
-            action="REQUEST_RETRAINING",
-            reasons=str(list(reasons or ("the confidences have moved",))).replace("'", '"'),
-            report_path="drift/report.html",
-        )
-        return CHECK
-
-    return store
+    add_champions(1)
 
 
 def test_a_rejected_request_trains_nothing_and_the_ledger_names_who_rejected_it(
-    champion: None, ask: AskFor, run: Run, query: Query, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    champion: None, add_check: AddCheck, run: Run, query: Query, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages = []
 
@@ -93,7 +61,7 @@ def test_a_rejected_request_trains_nothing_and_the_ledger_names_who_rejected_it(
 
     while_parked(monkeypatch, look_and_reject)
 
-    training = run("training", check_id=ask("class <b>cat</b> [moved](http://evil) {{ 7 * 7 }}"))
+    training = run("training", check_id=add_check("class <b>cat</b> [moved](http://evil) {{ 7 * 7 }}"))
 
     assert training.state == "success"
     assert ran(training) == WHY_NOT
@@ -109,7 +77,7 @@ def test_a_rejected_request_trains_nothing_and_the_ledger_names_who_rejected_it(
     assert pages[0].options == ["Approve", "Reject"]
     assert pages[0].defaults == ["Reject"]
     assert "drift of version 1" in pages[0].subject
-    for part in ("DATA\\_DRIFT", "COMMIT\\_SEQ 11 to 210", "| Confidences | 0.410 | 0.180 |", "drift/report.html"):
+    for part in ("DATA\\_DRIFT", "COMMIT\\_SEQ 11 to 210", "| Confidences | 0.410 | 0.180 |", "reports/report.html"):
         assert part in pages[0].body
     assert "&lt;b&gt;cat&lt;/b&gt; \\[moved\\]\\(http\\://evil\\) \\{\\{ 7 \\* 7 \\}\\}" in pages[0].body
 
@@ -118,11 +86,27 @@ def test_a_rejected_request_trains_nothing_and_the_ledger_names_who_rejected_it(
     assert "/tasks/approve/required_actions?_options=%5B%22Approve%22%5D" in text(mailbox[0])
 
 
-@pytest.mark.parametrize("response_hours", [0.0002])
-def test_silence_rejects(champion: None, ask: AskFor, run: Run, query: Query, monkeypatch: pytest.MonkeyPatch) -> None:
-    while_parked(monkeypatch, lambda _: sweep_timeouts())
+def answer_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the request time out; one that does not is rejected, which fails the test instead of waiting for ever."""
+    n_asked = 0
 
-    training = run("training", check_id=ask())
+    def sweep_or_reject(ti: Any) -> None:
+        nonlocal n_asked
+        n_asked += 1
+        sweep_timeouts()
+        if n_asked == 5:
+            answer(ti, "Reject", user="nobody in time")
+
+    while_parked(monkeypatch, sweep_or_reject)
+
+
+@pytest.mark.parametrize("response_hours", [0.0002])
+def test_silence_rejects(
+    champion: None, add_check: AddCheck, run: Run, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_nothing(monkeypatch)
+
+    training = run("training", check_id=add_check())
 
     assert training.state == "success"
     assert ran(training) == WHY_NOT
@@ -130,9 +114,78 @@ def test_silence_rejects(champion: None, ask: AskFor, run: Run, query: Query, mo
     assert query("SELECT OUTCOME FROM RUNS")[0][0].startswith("nothing was trained: nobody answered by 20")
 
 
+@pytest.mark.parametrize("mode", ["automatic"])
+def test_the_config_that_the_run_was_opened_with_says_whether_who_and_how_long(
+    champion: None,
+    add_check: AddCheck,
+    run: Run,
+    warehouse: Warehouse,
+    config: PipelineConfig,
+    query: Query,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given: a run that was opened in mode approval, and a pipeline file that says automatic by now
+    asked_at = datetime.now(UTC)
+    then = config.model_copy(
+        update={
+            "retraining": RetrainingConfig(mode="approval", response_hours=0.0002),
+            "notify": NotifyConfig(emails=("then@example.com",)),
+        }
+    )
+    dag_id, check_id = f"{config.name}_training", add_check()
+    open_run(
+        warehouse,
+        then,
+        run_id=run_id_of(dag_id, f"manual__{asked_at.isoformat()}"),
+        dag_id=dag_id,
+        kind="training",
+        reason=None,
+        check_id=check_id,
+    )
+    answer_nothing(monkeypatch)
+
+    # When
+    training = run("training", asked_at=asked_at, check_id=check_id)
+
+    # Then
+    assert ran(training) == WHY_NOT
+    assert query(ANSWERS) == [("REJECTED", 1, "nobody")]
+    assert [mail["To"] for mail in mailbox] == ["then@example.com"]
+
+
+def test_a_warehouse_that_is_down_when_the_run_is_announced_is_told_by_mail(
+    champion: None,
+    add_check: AddCheck,
+    run: Run,
+    query: Query,
+    mailbox: Mailbox,
+    lose_warehouse: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    while_parked(monkeypatch, lambda ti: answer(ti, "Reject", user="ann"))
+    record_answer = approval.record_answer
+
+    def record_and_lose_warehouse(*arguments: Any, **values: Any) -> Any:
+        recorded = record_answer(*arguments, **values)
+        lose_warehouse()
+        return recorded
+
+    monkeypatch.setattr(approval, "record_answer", record_and_lose_warehouse)
+
+    training = run("training", check_id=add_check())
+
+    assert training.state == "failed"
+    assert states(training)["rejected"] == "success"
+    assert states(training)["announce"] == "failed"
+    assert query(ANSWERS) == [("REJECTED", 1, "ann")]
+    assert kinds(mailbox) == ["approval", "failed"]
+    assert "announce failed in run" in text(mailbox[1])
+
+
 def test_an_approval_that_comes_after_the_champion_has_changed_trains_nothing(
     champion: None,
-    ask: AskFor,
+    add_check: AddCheck,
     run: Run,
     warehouse: Warehouse,
     query: Query,
@@ -144,7 +197,7 @@ def test_an_approval_that_comes_after_the_champion_has_changed_trains_nothing(
 
     while_parked(monkeypatch, promote_and_approve)
 
-    training = run("training", check_id=ask())
+    training = run("training", check_id=add_check())
 
     assert training.state == "success"
     assert ran(training) == {"open_run", "needs_approval", "approve", "approved", "announce"}
@@ -155,12 +208,12 @@ def test_an_approval_that_comes_after_the_champion_has_changed_trains_nothing(
 
 
 def test_an_approved_request_trains_although_the_mail_server_is_down(
-    pictures: None, ask: AskFor, run: Run, query: Query, monkeypatch: pytest.MonkeyPatch
+    pictures: None, add_check: AddCheck, run: Run, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("training")
     while_parked(monkeypatch, lambda ti: answer(ti, "Approve", user="ann"))
 
-    training = run("training", check_id=ask())
+    training = run("training", check_id=add_check())
 
     assert training.state == "success"
     assert states(training)["rejected"] == states(training)["not_needed"] == "skipped"
@@ -168,25 +221,6 @@ def test_an_approved_request_trains_although_the_mail_server_is_down(
     assert query(ANSWERS) == [("APPROVED", 1, "ann")]
     assert query("SELECT VERSION FROM CHAMPION") == [(2,)]
     assert query("SELECT OUTCOME FROM RUNS WHERE CHECK_ID IS NOT NULL")[0][0].startswith("version 2 is champion")
-
-
-def test_an_answer_is_recorded_once_however_often_its_task_is_tried(
-    champion: None, ask: AskFor, warehouse: Warehouse, query: Query
-) -> None:
-    from include.drift.approval import Answer, record_answer
-    from include.drift.checks import read_check
-
-    check = read_check(warehouse, ask())
-    yes = Answer(is_approval=True, user="ann", answered_at="2026-01-02T03:04:05+01:00")
-    no = Answer(is_approval=False, user="bob", answered_at="2026-01-02T04:00:00+00:00")
-
-    first = record_answer(warehouse, yes, check=check, run_id="r")
-
-    assert first.outcome == "APPROVED"
-    assert "approved by ann at 2026-01-02 02:04 UTC" in first.sentence
-    assert record_answer(warehouse, yes, check=check, run_id="r") == first
-    assert record_answer(warehouse, no, check=check, run_id="r") == first
-    assert query(ANSWERS) == [("APPROVED", 1, "ann")]
 
 
 def test_an_unknown_check_fails_the_run_at_once(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from dag_runs import Mailbox, kinds, ran, states, text
 
-from include.errors import ModelError
+from include.errors import IncompleteWriteError, ModelError
 from include.models import fitting
 
 pytestmark = pytest.mark.slow
@@ -147,7 +147,7 @@ def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
     assert states(inference)["predict"] == "success failed"
     assert states(inference)["commit_predictions"] == "success"
     assert states(inference)["report_failures"] == "failed"
-    assert "failed: predict[1]. What the other batches answer is committed" in capfd.readouterr().out
+    assert "failed: predict[1]. A failed batch keeps no other from being committed" in capfd.readouterr().out
     n_answered = query("SELECT COUNT(*) FROM CURRENT_PREDICTIONS WHERE VERSION = 1")[0][0]
     (outcome,) = query("SELECT OUTCOME FROM RUNS WHERE KIND = 'inference'")[0]
     told = f"failed: predict[1]; {n_answered} images classified, {n_answered} answers are new; drift check "
@@ -159,6 +159,31 @@ def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
     assert run("inference").state == "success"
     assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(9, 9)]
     assert query("SELECT COUNT(*), COUNT(DISTINCT RELATIVE_PATH) FROM PREDICTIONS") == [(9, 9)]
+
+
+def test_after_a_failed_commit_nothing_is_judged_and_the_next_run_answers(
+    pictures: None, run: Run, query: Query, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("training")
+    from include.warehouse import write_back
+
+    def lose_rows(*arguments: Any, **values: Any) -> None:
+        raise IncompleteWriteError("3 of 9 answers did not arrive")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(write_back, "commit_predictions", lose_rows)
+        inference = run("inference")
+
+    assert inference.state == "failed"
+    assert states(inference)["commit_predictions"] == "failed"
+    assert states(inference)["check_drift"] == states(inference)["nothing"] == "upstream_failed"
+    assert query("SELECT OUTCOME FROM RUNS WHERE KIND = 'inference'") == [("failed: commit_predictions",)]
+    assert query("SELECT COUNT(*) FROM DRIFT_CHECKS") == [(0,)]
+    assert kinds(mailbox) == ["promoted", "failed"]
+
+    assert run("inference").state == "success"
+    assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(9, 9)]
+    assert query("SELECT N_IMAGES FROM DRIFT_CHECKS") == [(9,)]
 
 
 def test_a_batch_that_cannot_be_prepared_does_not_keep_the_other_one_back(
@@ -191,6 +216,19 @@ def test_a_batch_that_cannot_be_prepared_does_not_keep_the_other_one_back(
         path.write_bytes(content)
     assert run("inference").state == "success"
     assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(9, 9)]
+
+
+def test_without_the_folder_of_the_incoming_images_inference_fails_and_is_told(
+    run: Run, tmp_path: Path, query: Query, mailbox: Mailbox
+) -> None:
+    (tmp_path / "new").rmdir()
+
+    inference = run("inference")
+
+    assert inference.state == "failed"
+    assert ran(inference) == {"sync_catalog", "report_failures"}
+    assert query("SELECT OUTCOME FROM RUNS") == [("failed: sync_catalog",)]
+    assert kinds(mailbox) == ["failed"]
 
 
 def test_a_run_with_a_missing_folder_fails_and_once_it_is_back_ends_as_if_it_had_run_once(

@@ -1,18 +1,25 @@
 """The last task of a training run."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
 from driftgate.failures import failed_sentence, failed_tasks, tell_failure
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
+from include.config import PipelineConfig
+
+if TYPE_CHECKING:
+    from include.registry.promotion import Decision
 
 
 class AnnounceOperator(PipelineOperator):
     """Say what became of the run, in the log, in RUNS and by mail.
 
-    It always runs, so a run in which a task failed fails here once more: it would be green otherwise.
+    It always runs, so a run in which a task failed fails here once more: it would be green otherwise. If it is itself
+    what fails, `tell_failed_announcement` tells that.
 
     Args:
         decision_of: The task that returns the gate's decision.
@@ -41,26 +48,16 @@ class AnnounceOperator(PipelineOperator):
     def work(self, task: PipelineTask) -> str:
         """Return the sentence."""
         from include.catalog.runs import close_run
-
-        decision = task.context["ti"].xcom_pull(task_ids=self.decision_of)
-        outcome = self._told(task, decision) if decision else self._answered(task)
-        close_run(task.warehouse, run_id=task.run_id, outcome=outcome)
-        self.log.info("%s", outcome)
-        return outcome
-
-    def _told(self, task: PipelineTask, returned: dict[str, Any]) -> str:
-        """Send the decision, and return it as a sentence."""
-        from driftgate.links import run_link
-        from driftgate.mailing import send
-        from include.notify.mail import compose
-        from include.notify.messages import promoted, refused
         from include.registry.promotion import Decision
 
-        decision = Decision.from_json(returned)
-        tell = promoted if decision.outcome == "PROMOTED" else refused
-        links = [("The run that trained it", run_link(task.dag_id, str(task.context["run_id"])))]
-        send(task.config, compose(tell(task.config.name, decision, links=links)))
-        return decision.sentence
+        returned = task.context["ti"].xcom_pull(task_ids=self.decision_of)
+        decision = Decision.from_json(returned) if returned else None
+        outcome = decision.sentence if decision else self._answered(task)
+        close_run(task.warehouse, run_id=task.run_id, outcome=outcome)
+        if decision:  # last, as it never fails: a task that is tried again would send it again
+            _tell(task, decision)
+        self.log.info("%s", outcome)
+        return outcome
 
     def _answered(self, task: PipelineTask) -> str:
         """Return why nothing was trained."""
@@ -69,3 +66,28 @@ class AnnounceOperator(PipelineOperator):
         returned = [task.context["ti"].xcom_pull(task_ids=task_id) for task_id in self.answer_of]
         sentences = [RecordedAnswer.from_json(answer).sentence for answer in returned if answer]
         return f"nothing was trained: {sentences[0] if sentences else 'tasks of this run were skipped by hand'}"
+
+
+def _tell(task: PipelineTask, decision: Decision) -> None:
+    """Send the decision."""
+    from driftgate.links import run_link
+    from driftgate.mailing import send
+    from include.notify.mail import compose
+    from include.notify.messages import promoted, refused
+
+    message = promoted if decision.outcome == "PROMOTED" else refused
+    links = [("The run that trained it", run_link(task.dag_id, str(task.context["run_id"])))]
+    send(task.config, compose(message(task.config.name, decision, links=links)))
+
+
+def tell_failed_announcement(config: PipelineConfig, context: Context) -> None:
+    """Tell by mail that nothing but the announcement failed; of other tasks it has told itself.
+
+    Args:
+        config: The pipeline file.
+        context: Of the task, with the exception that it failed of.
+    """
+    if not failed_tasks(context):
+        error = context.get("exception") or "it was ended from outside"
+        task_id = str(context["ti"].task_id)
+        tell_failure(config, context, (task_id,), outcome=f"{failed_sentence((task_id,))}: {error}")

@@ -53,6 +53,8 @@ class ApproveOperator(HITLBranchOperator):
             if check_id is None:
                 raise AirflowFailException(f"run {task.run_id} names no drift check: there is nothing to approve")
             check = read_check(task.warehouse, check_id)
+            # As the mail says, whatever the pipeline file says by now.
+            self.response_timeout = timedelta(hours=task.config.retraining.response_hours)
         self.subject = approval_subject(self.config.name, check)
         self.body = approval_page(check)
         return super().execute(context)
@@ -64,7 +66,7 @@ class ApproveOperator(HITLBranchOperator):
         if "error" not in event:
             user = event["responded_by_user"]
             answer = Answer(
-                is_approval=event["chosen_options"] == [APPROVE],
+                is_approval=user is not None and event["chosen_options"] == [APPROVE],
                 user=user["name"] if user else None,
                 answered_at=event["responded_at"].isoformat(),
             )

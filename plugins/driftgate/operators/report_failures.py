@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from driftgate.failures import failed_tasks, tell_failure
+from driftgate.failures import failed_sentence, failed_tasks, tell_failure
 from driftgate.inference_outcome import inference_outcome
 from include.config import PipelineConfig
 
@@ -31,6 +31,6 @@ class ReportFailuresOperator(BaseOperator):
         failed = failed_tasks(context)
         tell_failure(self.config, context, failed, outcome=inference_outcome(context, failed=failed))
         raise AirflowFailException(
-            f"failed: {', '.join(failed)}. What the other batches answer is committed; the images of a failed batch "
-            "are pending and come again with the next run. The log of each failed task says why"
+            f"{failed_sentence(failed)}. A failed batch keeps no other from being committed; images without an answer "
+            "are pending, and come again with the next run. The log of each failed task says why"
         )

@@ -50,7 +50,7 @@ class RollBackOperator(PipelineOperator):
     def work(self, task: PipelineTask) -> dict[str, Any]:
         """Return the version restored, the one it replaces, the event, and how many images wait."""
         if self.check is not None:
-            request = _decided(self.check)
+            request = _decided(task, self.check)
             rollback = _roll_back_or_skip(task, request)
         else:
             request = _asked(task)
@@ -71,12 +71,14 @@ def tell_failed_rollback(config: PipelineConfig, context: Context) -> None:
     tell_failure(config, context, (str(context["ti"].task_id),), outcome=f"failed: {error}")
 
 
-def _decided(check: dict[str, Any]) -> _Request:
+def _decided(task: PipelineTask, returned: dict[str, Any]) -> _Request:
+    """Return what DRIFT_CHECKS says: an XCom can be written by others."""
     from include.drift.check import Check
+    from include.drift.checks import read_check
     from include.registry.ledger import DRIFTGATE
 
-    decided = Check.from_json(check)
-    return _Request(None, decided.champion_event_seq, "; ".join(decided.reasons), DRIFTGATE)
+    check = read_check(task.warehouse, Check.from_json(returned).check_id)
+    return _Request(None, check.champion_event_seq, "; ".join(check.reasons), DRIFTGATE)
 
 
 def _asked(task: PipelineTask) -> _Request:

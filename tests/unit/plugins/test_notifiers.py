@@ -10,6 +10,7 @@ import pytest
 from driftgate.notifiers import ApprovalNotifier, DriftNotifier
 from include.catalog.runs import open_run
 from include.config import PipelineConfig
+from include.config_parts import NotifyConfig
 from include.warehouse.session import Warehouse
 
 
@@ -147,6 +148,17 @@ def test_drift_is_mailed_for_each_run_that_the_notifier_serves(
     assert "the answers of window check-of-first look otherwise" in first
     assert "the answers of window check-of-second look otherwise" in second
     assert [mail["X-Driftgate-Kind"] for mail in mailbox.mails()] == ["drift", "drift"]
+
+
+def test_whoever_the_run_was_opened_to_tell_is_told_of_its_drift(
+    config: PipelineConfig, add_check: Any, mailbox: Any
+) -> None:
+    check_id = add_check("7")
+    by_now = config.model_copy(update={"notify": NotifyConfig(emails=("by.now@example.com",))})
+
+    DriftNotifier(by_now, check=check_id)(context_of(config, "first"))
+
+    assert [mail["To"] for mail in mailbox.mails()] == ["anna@example.com"]
 
 
 def test_what_check_drift_returned_names_the_check_too(config: PipelineConfig, add_check: Any, mailbox: Any) -> None:

@@ -1,0 +1,128 @@
+"""What follows from a drift check that is stored already: the run's own, which a task that is tried again finds.
+
+No model is needed for it. So what happens between a check and the task that acts on it can be tested in seconds.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from dag_runs import Mailbox, kinds, ran, states, text
+
+from include.catalog.runs import run_id_of
+from include.config import PipelineConfig
+from include.drift.check import check_id_of
+from include.registry.ledger import append_event
+from include.warehouse.session import Warehouse
+
+pytestmark = pytest.mark.slow
+
+Query = Callable[..., list[tuple[Any, ...]]]
+Run = Callable[..., Any]
+Judged = Callable[..., Any]
+
+EVENTS = "SELECT EVENT, VERSION, FROM_VERSION, ACTOR, REASON FROM MODEL_EVENTS WHERE EVENT_SEQ > 3 ORDER BY EVENT_SEQ"
+OUTCOME = "SELECT OUTCOME FROM RUNS"
+
+
+@pytest.fixture
+def judged(
+    add_champions: Callable[[int], None], add_check: Callable[..., str], config: PipelineConfig, run: Run
+) -> Judged:
+    """A function that runs inference with nothing new, whose check of version 3 is stored; something happens before."""
+
+    def to_its_end(action: str, *reasons: str, verdict: str, before: Callable[[str], None] = lambda _: None) -> Any:
+        asked_at = datetime.now(UTC)
+        run_id = run_id_of(f"{config.name}_inference", f"manual__{asked_at.isoformat()}")
+        add_champions(3)
+        check_id = check_id_of(run_id)
+        add_check(*reasons, check_id=check_id, run_id=run_id, version=3, verdict=verdict, action=action)
+        before(check_id)
+        return run("inference", asked_at=asked_at)
+
+    return to_its_end
+
+
+def test_a_rollback_is_made_for_the_reasons_of_the_check(judged: Judged, query: Query, mailbox: Mailbox) -> None:
+    reasons = ("the confidences lie 0.41 away", "version 2 is at home, so it is restored")
+
+    inference = judged("ROLL_BACK", *reasons, verdict="MODEL_REGRESSION")
+
+    assert inference.state == "success"
+    assert ran(inference) == {"sync_catalog", "plan", "check_drift", "roll_back"}
+    assert query(EVENTS) == [("ROLLED_BACK", 2, 3, "driftgate", "; ".join(reasons))]
+    assert query("SELECT COUNT(*) FROM DRIFT_CHECKS") == [(1,)]
+    assert sorted(kinds(mailbox)) == ["drift", "rolled_back"]
+    assert {mail["To"] for mail in mailbox} == {"oncall@example.com"}
+
+
+def test_a_rollback_that_is_no_longer_needed_is_skipped_and_says_so(
+    judged: Judged, warehouse: Warehouse, query: Query, mailbox: Mailbox
+) -> None:
+    def promote_another(_: str) -> None:
+        warehouse.alone(lambda: append_event(warehouse, "PROMOTED", version=1, run_id="another", reason=None))
+
+    inference = judged("ROLL_BACK", "it regressed", verdict="MODEL_REGRESSION", before=promote_another)
+
+    assert inference.state == "success"
+    assert states(inference)["roll_back"] == states(inference)["report_failures"] == "skipped"
+    assert [event for event, *_ in query(EVENTS)] == ["PROMOTED"]
+    assert query("SELECT VERSION FROM CHAMPION") == [(1,)]
+    ((outcome,),) = query(OUTCOME)
+    assert "MODEL_REGRESSION, ROLL_BACK; not rolled back: the champion has changed" in outcome
+    assert "(version 3 → 1)" in outcome
+    assert mailbox == []
+
+
+def test_a_retraining_that_is_asked_for_already_is_not_asked_for_again(
+    judged: Judged, config: PipelineConfig, load_dags: Callable[[], Any], mailbox: Mailbox
+) -> None:
+    def trigger(check_id: str) -> None:
+        from airflow.api.common.trigger_dag import trigger_dag
+        from airflow.dag_processing.dagbag import sync_bag_to_db
+        from airflow.models.dag import DagModel
+        from airflow.utils.session import create_session
+        from airflow.utils.types import DagRunTriggeredByType
+
+        dag_id = f"{config.name}_training"
+        sync_bag_to_db(load_dags(), "dags-folder", None)
+        with create_session() as session:
+            session.get_one(DagModel, dag_id).is_paused = False
+        conf = {"check_id": check_id}
+        trigger_dag(dag_id, triggered_by=DagRunTriggeredByType.TEST, run_id=f"drift__{check_id}", conf=conf)
+
+    inference = judged("REQUEST_RETRAINING", "it drifts", verdict="DATA_DRIFT", before=trigger)
+
+    assert inference.state == "success"
+    assert states(inference)["request_retraining"] == states(inference)["report_failures"] == "skipped"
+    from airflow.models.dagrun import DagRun
+
+    assert len(DagRun.find(dag_id=f"{config.name}_training")) == 1
+    # And: people are told all the same, as the try that asked for it may have ended before it did.
+    assert kinds(mailbox) == ["drift"]
+    assert "it drifts" in text(mailbox[0])
+
+
+def test_an_alert_without_a_warehouse_fails_the_run_and_is_told(
+    judged: Judged, query: Query, mailbox: Mailbox, lose_warehouse: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from driftgate import notifiers
+
+    send_drift = notifiers.send_drift
+
+    def lose_and_send(warehouse: Warehouse, check_id: str) -> bool:
+        lose_warehouse()
+        warehouse._connection.close()
+        return send_drift(warehouse, check_id)
+
+    monkeypatch.setattr(notifiers, "send_drift", lose_and_send)
+
+    inference = judged("ALERT", "it drifts", verdict="DATA_DRIFT")
+
+    assert inference.state == "failed"
+    assert states(inference)["alert"] == states(inference)["report_failures"] == "failed"
+    assert kinds(mailbox) == ["failed"]
+    assert "alert failed in run" in text(mailbox[0])
+    # Its outcome is the one that the check gave it: nobody could tell the warehouse of the failure.
+    assert query(OUTCOME)[0][0].endswith(": DATA_DRIFT, ALERT")
