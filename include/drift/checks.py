@@ -82,7 +82,7 @@ def find_check(warehouse: Warehouse, check_id: str) -> DriftCheck | None:
 
 def latest_check(warehouse: Warehouse) -> DriftCheck | None:
     """Return the latest check, or None if there was none yet."""
-    row = warehouse.fetch_one("drift/select_latest_check", _Row)
+    row = warehouse.fetch_one("drift/select_check", _Row, check_id=None)
     return _check(row) if row else None
 
 

@@ -25,6 +25,7 @@ _TABLES_AND_VIEWS = (
     "drift_checks",
     "pipeline_lock",
     "predictions",
+    "first_answers",
     "champion",
     "recalled_versions",
     "serving_versions",

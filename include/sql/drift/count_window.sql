@@ -1,5 +1,5 @@
--- The answers of a window by predicted class and bin of confidence (empty bins have no row); as in select_window,
--- images that another version had answered before do not count. A confidence on the last edge is in the last bin.
+-- The answers of a window by predicted class and bin of confidence (empty bins have no row). A confidence on the last
+-- edge is in the last bin.
 -- Bound: version, first_commit_seq, last_commit_seq, edges
 WITH EDGES AS (
     SELECT
@@ -11,23 +11,15 @@ WITH EDGES AS (
 )
 
 SELECT
-    PREDICTIONS.TYPE AS LABEL,
+    FIRST_ANSWERS.TYPE AS LABEL,
     LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN) AS BIN,
     COUNT(*) AS N_IMAGES
-FROM PREDICTIONS
+FROM FIRST_ANSWERS
 INNER JOIN EDGES
     ON
-        PREDICTIONS.CONFIDENCE >= EDGES.LOW
-        AND (PREDICTIONS.CONFIDENCE < EDGES.HIGH OR EDGES.HIGH IS NULL)
-LEFT JOIN PREDICTIONS AS EARLIER
-    ON
-        PREDICTIONS.STAGE = EARLIER.STAGE
-        AND PREDICTIONS.RELATIVE_PATH = EARLIER.RELATIVE_PATH
-        AND PREDICTIONS.ETAG = EARLIER.ETAG
-        AND PREDICTIONS.VERSION <> EARLIER.VERSION
-        AND PREDICTIONS.COMMIT_SEQ > EARLIER.COMMIT_SEQ
+        FIRST_ANSWERS.CONFIDENCE >= EDGES.LOW
+        AND (FIRST_ANSWERS.CONFIDENCE < EDGES.HIGH OR EDGES.HIGH IS NULL)
 WHERE
-    PREDICTIONS.VERSION = %(version)s
-    AND PREDICTIONS.COMMIT_SEQ BETWEEN %(first_commit_seq)s AND %(last_commit_seq)s
-    AND EARLIER.ETAG IS NULL
-GROUP BY PREDICTIONS.TYPE, LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN)
+    FIRST_ANSWERS.VERSION = %(version)s
+    AND FIRST_ANSWERS.COMMIT_SEQ BETWEEN %(first_commit_seq)s AND %(last_commit_seq)s
+GROUP BY FIRST_ANSWERS.TYPE, LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN)

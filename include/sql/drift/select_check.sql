@@ -1,5 +1,5 @@
--- One check, if it is there.
--- Bound: check_id
+-- One check, if it is there; by default the latest.
+-- Bound: check_id (null: the latest)
 SELECT
     CHECK_ID,
     RUN_ID,
@@ -16,4 +16,6 @@ SELECT
     REPORT_PATH,
     CHECKED_AT
 FROM DRIFT_CHECKS
-WHERE CHECK_ID = %(check_id)s
+WHERE CHECK_ID = COALESCE(%(check_id)s, CHECK_ID)
+ORDER BY CHECKED_AT DESC, CHECK_ID ASC
+LIMIT 1
