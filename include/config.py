@@ -18,6 +18,7 @@ from include.config_parts import (
     SMALL_CNN_MAX_SIZE,
     DriftConfig,
     GateConfig,
+    ImagesConfig,
     InferenceConfig,
     LabelsConfig,
     ModelConfig,
@@ -50,6 +51,7 @@ class PipelineConfig(Part):
     stages: StagesConfig
     labels: LabelsConfig = LabelsConfig()
     split: SplitConfig = SplitConfig()
+    images: ImagesConfig = ImagesConfig()
     preprocessing: PreprocessingConfig = PreprocessingConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()

@@ -169,13 +169,24 @@ class NotifyConfig(Part):
     """The Airflow connection to the SMTP server."""
 
 
+class ImagesConfig(Part):
+    """What is held of images that cannot be decoded."""
+
+    max_bad_fraction: float = Field(default=0.1, ge=0, le=1)
+    """The share of undecodable images above which a run stops: then it is the images that are broken, not a few files.
+
+    Fewer than five never stop a run. The share is of the images that an inference run takes up, or of the snapshot that
+    a training run trains on.
+    """
+
+
 class InferenceConfig(Part):
     """How pending images are packed into tasks."""
 
     batch_size: int = Field(default=2048, ge=1, le=100_000)
     """Images in one batch, as long as that makes no more than max_tasks batches."""
     max_tasks: int | None = Field(default=None, ge=1, le=128)
-    """The most batches in one run; by default the cores of the machine that plans."""
+    """The most batches in one run; by default DRIFTGATE_MAX_TASKS, else the cores of the machine that plans."""
     rescore_on_promotion: Literal["none", "window", "all"] = "none"
     """Which images that an earlier version has answered a new champion answers, too: those of the window whose drift it
     was trained for, or all."""
@@ -186,3 +197,7 @@ class StoreConfig(Part):
 
     url: str | None = None
     """A folder (read from the project's root) or an fsspec URL; by default DRIFTGATE_STORE, else .local/store."""
+    keep_days: float = Field(default=30, gt=0, le=36_500)
+    """How long `prune` keeps what only gone or old images use, and what ended runs have left; never less than a day."""
+    max_gb: float | None = Field(default=None, gt=0)
+    """The most gigabytes (10^9 bytes) that `prune` leaves, as far as what is in use allows; null: no limit."""

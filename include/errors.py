@@ -36,6 +36,10 @@ class ConcurrentChangeError(WarehouseError):
     is_transient = True
 
 
+class ForgottenMeanwhileError(ConcurrentChangeError):
+    """An image was forgotten on request while a task worked on it: tried again, the task leaves it out."""
+
+
 class StageError(DriftgateError):
     """A stage is missing, or its folder is."""
 
@@ -56,6 +60,16 @@ class FetchError(DriftgateError):
 
 class UnreadableImageError(DriftgateError):
     """A file is not an image that we can decode: it belongs into QUARANTINE."""
+
+
+class DecoderError(DriftgateError):
+    """A process that decodes images did not start, was ended from outside, or fails in a way that no file explains."""
+
+    is_transient = True
+
+
+class BrokenImagesError(DriftgateError):
+    """So many images of a run cannot be decoded that it is not a few bad files."""
 
 
 class StoreError(DriftgateError):
@@ -94,6 +108,10 @@ class UnknownCheckError(DriftgateError):
     """There is no drift check with this id."""
 
 
+class UnknownImageError(DriftgateError):
+    """There is no image with this path."""
+
+
 class LabelError(DriftgateError):
     """A label is for an image that is not in the catalog, or says nothing."""
 
@@ -108,6 +126,9 @@ class ExpiredUrlError(FetchError):
 
 class MissingSegmentError(StoreError):
     """A segment of pixels (first argument) is missing or torn (second argument): preprocess its images again."""
+
+    is_transient = True
+    """It may have been replaced by another one, which PIXELS names by now."""
 
     @property
     def segment(self) -> str:

@@ -3,6 +3,8 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +18,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from include.errors import UnreadableImageError
-from include.images.limits import MAX_BYTES, MAX_PIXELS, MAX_SIDE
+from include.images.limits import LARGE_PIXELS, MAX_BYTES, MAX_PIXELS, MAX_SIDE
 from include.images.statistics import ImageStatistics, measure
 
 # Pillow's decoders raise all of these on files that are damaged or made to harm. MemoryError is not among them: sizes
@@ -63,6 +65,10 @@ _REDUCING_GAP = 3.0
 """How far a large image is first reduced by whole factors; from 3.0 on, Pillow's results cannot be told apart."""
 
 
+Turn = Callable[[], AbstractContextManager[None]]
+"""Keeps others from what one does at a time."""
+
+
 @dataclass(frozen=True)
 class DecodedImage:
     """An image as the model sees it."""
@@ -72,7 +78,7 @@ class DecodedImage:
     statistics: ImageStatistics
 
 
-def decode(content: bytes, *, size: int) -> DecodedImage:
+def decode(content: bytes, *, size: int, turn: Turn = nullcontext) -> DecodedImage:
     """Decode a JPEG, PNG, WEBP, BMP, GIF or TIFF file (the first frame) and resize it to a square.
 
     The whole image is squeezed into the square, so that nothing at its border is lost. It is turned upright by its EXIF
@@ -82,6 +88,7 @@ def decode(content: bytes, *, size: int) -> DecodedImage:
     Args:
         content: The bytes of the file.
         size: The side of the square, in pixels, at least 3.
+        turn: Entered while a large image is held in memory.
 
     Raises:
         UnreadableImageError: The file is empty, too large, damaged or no image of these formats.
@@ -89,10 +96,10 @@ def decode(content: bytes, *, size: int) -> DecodedImage:
     if not content:
         raise UnreadableImageError("is empty")
     if len(content) > MAX_BYTES:
-        raise UnreadableImageError(f"has {len(content):,} bytes, more than {MAX_BYTES:,}")
+        raise UnreadableImageError(f"is too large: {len(content):,} bytes, more than {MAX_BYTES:,}")
     file_type = _file_type(content)
     try:
-        return _decode(file_type, content, size)
+        return _decode(file_type, content, size, turn)
     except _DECODER_ERRORS as error:
         raise UnreadableImageError(_reason(file_type, error)) from error
 
@@ -107,20 +114,22 @@ def _file_type(content: bytes) -> type[ImageFile.ImageFile]:
     raise UnreadableImageError(f"is not an image ({formats}): starts with {start}")
 
 
-def _decode(file_type: type[ImageFile.ImageFile], content: bytes, size: int) -> DecodedImage:
+def _decode(file_type: type[ImageFile.ImageFile], content: bytes, size: int, turn: Turn) -> DecodedImage:
     # Not by Image.open: it raises or warns about large images before their size can be told, its limit belongs to the
     # whole process, and its set of formats is loaded at first use, which is not safe in threads.
     with file_type(io.BytesIO(content)) as image:
         width, height = image.size
         if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
             raise UnreadableImageError(
-                f"has {width} x {height} pixels, more than {MAX_PIXELS:,} or a side over {MAX_SIDE:,}"
+                f"is too large: {width} x {height} pixels, more than {MAX_PIXELS:,} or a side over {MAX_SIDE:,}"
             )
         # A JPEG decodes several times faster at 1/2, 1/4 or 1/8; at twice the target nothing visible is lost.
         image.draft(None, (2 * size, 2 * size))
-        image.load()
-        orientation = _orientation(image)
-        square = _resizable(image).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
+        is_large = image.width * image.height > LARGE_PIXELS
+        with turn() if is_large else nullcontext():
+            image.load()
+            orientation = _orientation(image)
+            square = _resizable(image).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
     if orientation in _UPRIGHT:
         square = square.transpose(_UPRIGHT[orientation])
     if orientation >= 5:
@@ -143,9 +152,9 @@ def _resizable(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         depth = image.tag_v2.get(BITSPERSAMPLE, (16,))[0] if isinstance(image, TiffImageFile) else 16
         return Image.fromarray((np.asarray(image) >> (depth - 8)).astype(np.uint8))
-    if image.has_transparency_data:
+    if image.has_transparency_data and image.mode != "RGBA":
         return image.convert("RGBA")
-    if image.mode in {"L", "RGB"}:
+    if image.mode in {"L", "RGB", "RGBA"}:
         return image
     if image.mode == "1":
         return image.convert("L")
@@ -165,7 +174,7 @@ def _over_white(image: Image.Image) -> Image.Image:
 def _reason(file_type: type[ImageFile.ImageFile], error: Exception) -> str:
     """Say what is wrong with a damaged file, on one line of printable ASCII."""
     if isinstance(error, Image.DecompressionBombError):  # by the plugins that know of no lower limit than Pillow's
-        return f"has more than {MAX_PIXELS:,} pixels"
+        return f"is too large: more than {MAX_PIXELS:,} pixels"
     message = str(error)
     ends_early = isinstance(error, EOFError | struct.error) or isinstance(error.__cause__, EOFError | struct.error)
     if ends_early or "truncated" in message.lower():

@@ -146,7 +146,7 @@ class Fetcher:
 
     def _check_size(self, n_bytes: int) -> None:
         if n_bytes > self._max_bytes:
-            raise UnreadableImageError(f"has {n_bytes:,} bytes or more, the limit is {self._max_bytes:,}")
+            raise UnreadableImageError(f"is too large: {n_bytes:,} bytes or more, the limit is {self._max_bytes:,}")
 
 
 def fetch(url: str, *, max_bytes: int = MAX_BYTES) -> bytes:

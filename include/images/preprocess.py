@@ -1,4 +1,4 @@
-"""From URLs to pixels: fetch, hash, decode and measure a batch of images in threads."""
+"""From URLs to pixels: fetch and hash a batch of images in threads, decode and measure them in processes."""
 
 import hashlib
 import logging
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.errors import FetchError, UnreadableImageError
-from include.images.decode import DecodedImage, decode
+from include.images.decode import DecodedImage
 from include.images.fetch import N_THREADS, FetchedImage, fetch_all
+from include.images.isolated import Decoders
 from include.images.statistics import ImageStatistics
 from include.images.threads import map_unordered
 
@@ -85,19 +86,22 @@ def preprocess(
     n_threads: int = N_THREADS,
     n_decoders: int | None = None,
 ) -> PreprocessedBatch:
-    """Fetch and decode a batch of images. Equal contents are decoded once.
+    """Fetch and decode a batch of images. Equal contents are decoded once, each in a process that it alone can end.
 
     Args:
         urls: Where the images are.
         size: The side of the square that they are resized to, in pixels.
         refresh: Returns a new URL for an index whose URL has expired; see `fetch_all`.
         n_threads: How many images are fetched at once.
-        n_decoders: How many are decoded at once; by default as many as this process has cores.
+        n_decoders: How many are decoded at once; by default as many as this process has cores, and at most 8.
+
+    Raises:
+        DecoderError: The decoding processes do not start, or are ended from outside.
     """
     started = time.monotonic()
-    n_decoders = n_decoders or len(os.sched_getaffinity(0))
-    decoder = _Decoder(size)
-    with closing(fetch_all(urls, n_threads=n_threads, refresh=refresh)) as fetched:
+    n_decoders = n_decoders or min(len(os.sched_getaffinity(0)), N_THREADS)
+    with Decoders() as decoders, closing(fetch_all(urls, n_threads=n_threads, refresh=refresh)) as fetched:
+        decoder = _Decoder(decoders, size)
         digests = list(map_unordered(decoder, fetched, n_threads=n_decoders, look_ahead=2 * n_decoders))
     batch = _in_order(digests, decoder.outcomes, size=size)
     seconds = time.monotonic() - started
@@ -137,9 +141,10 @@ def _sha256(content: bytes) -> str:
 
 
 class _Decoder:
-    """Hashes and decodes contents in several threads; a content that another thread has taken is not decoded again."""
+    """Hashes contents in several threads and has them decoded, each once, whichever thread comes first with it."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, decoders: Decoders, size: int) -> None:
+        self._decoders = decoders
         self._size = size
         self._taken: set[str] = set()
         self._lock = Lock()
@@ -155,7 +160,7 @@ class _Decoder:
             self._taken.add(digest)
         if not is_taken:
             try:
-                self.outcomes[digest] = decode(fetched.content, size=self._size)
+                self.outcomes[digest] = self._decoders.decode(fetched.content, size=self._size)
             except UnreadableImageError as error:
                 # Its traceback and its cause would keep the whole content alive.
                 self.outcomes[digest] = UnreadableImageError(*error.args)

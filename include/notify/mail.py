@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-Kind = Literal["promoted", "refused", "drift", "approval", "rolled_back", "failed"]
+Kind = Literal["promoted", "refused", "drift", "approval", "rolled_back", "broken", "failed"]
 
 KIND_HEADER = "X-Driftgate-Kind"
 """The header that tells the kind of a mail, for filters."""
@@ -71,6 +71,7 @@ _LOOKS: dict[Kind, _Look] = {
     "drift": _Look("Drift", "#b34700", "#ffa657"),
     "approval": _Look("Approval wanted", "#0860c4", "#79c0ff"),
     "rolled_back": _Look("Rolled back", "#7540cf", "#d2a8ff"),
+    "broken": _Look("Images broken", "#a0330b", "#ffa28b"),
     "failed": _Look("Run failed", "#c2202b", "#ff7b72"),
 }
 

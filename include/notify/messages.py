@@ -14,9 +14,6 @@ if TYPE_CHECKING:  # a task that only tells something needs none of what they im
 
 Links = Sequence[tuple[str, str]]
 
-_N_NAMED_TASKS = 10
-"""How many failed tasks a mail names."""
-
 
 def promoted(pipeline: str, decision: Decision, *, links: Links) -> Message:
     """Tell that a version is champion now."""
@@ -162,37 +159,6 @@ def rolled_back(pipeline: str, rollback: Rollback, *, reason: str, actor: str, l
             ("Decided by", actor),
             ("Event", str(rollback.event_seq)),
         ),
-        links=tuple(links),
-    )
-
-
-def failed(pipeline: str, *, dag_id: str, run_id: str, tasks: Sequence[str], links: Links) -> Message:
-    """Tell that a run has failed.
-
-    Args:
-        pipeline: Its name.
-        dag_id: The DAG.
-        run_id: The run, as Airflow names it.
-        tasks: The tasks that failed, as Airflow names them; none are known when the run itself was ended.
-        links: Where to look.
-    """
-    named = ", ".join(tasks[:_N_NAMED_TASKS])
-    more = f" and {len(tasks) - _N_NAMED_TASKS} more" if len(tasks) > _N_NAMED_TASKS else ""
-    happened = f"{named}{more} failed in run {run_id} of {dag_id}." if tasks else f"Run {run_id} of {dag_id} failed."
-    return Message(
-        pipeline=pipeline,
-        kind="failed",
-        headline=f"a run of {dag_id} failed",
-        sentences=(
-            happened,
-            "What the run had committed until then is kept; what is missing comes with the next run.",
-        ),
-        actions=(
-            "Read the end of the failed task's log: it names the cause, and the next step.",
-            "Then clear the failed tasks in Airflow, or start the DAG again: a step that is repeated changes nothing "
-            "twice.",
-        ),
-        facts=(("DAG", dag_id), ("Run", run_id), ("Failed tasks", f"{named}{more}" or "unknown")),
         links=tuple(links),
     )
 

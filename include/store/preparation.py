@@ -4,13 +4,15 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
+from include.catalog.forgotten import quarantine_forgotten, read_forgotten, refuse_forgotten
 from include.catalog.keys import ImageKey
 from include.catalog.urls import URL_SECONDS, url_refresher
 from include.config_parts import StagesConfig
-from include.errors import FetchError
-from include.images.preprocess import PreprocessedBatch, preprocess
+from include.errors import FetchError, ForgottenMeanwhileError
+from include.images.preprocess import PreprocessedBatch, PreprocessedImage, preprocess
 from include.images.preprocessing import preprocessing_digest
 from include.store.batches import Batch
 from include.store.files import FileStore
@@ -160,11 +162,16 @@ def _write(
     work_path: str,
 ) -> None:
     """Write a segment, and then in one transaction what the warehouse is to know of it."""
-    rows: list[tuple[object, ...]] = []
+    forgotten = read_forgotten(warehouse)
+    erased = [image for image in prepared.images if forgotten.covers(images[image.index].key, image.content_sha256)]
+    # Their digest is kept, so that the catalog knows them; their pixels are not.
+    rows: list[tuple[object, ...]] = [
+        (*images[image.index].key, image.content_sha256, *(None,) * 8) for image in erased
+    ]
+    prepared = _without(prepared, erased)
+    segment = ""
     if prepared.images:
-        segment = write_segment(
-            store, prepared.pixels, preprocessing_digest=digest, content_digests=prepared.content_digests
-        )
+        segment = _write_segment(store, prepared, digest=digest)
         for image in prepared.images:
             s = prepared.statistics[image.row]
             statistics = (s.width, s.height, s.brightness, s.contrast, s.sharpness)
@@ -172,14 +179,44 @@ def _write(
     rows += [(*images[bad.index].key, bad.content_sha256, *(None,) * 7, bad.reason) for bad in prepared.unreadable]
 
     def merge() -> None:
+        refuse_forgotten(warehouse, ((images[image.index].key, image.content_sha256) for image in prepared.images))
         warehouse.run("pixels/merge_pixels", preprocessing_digest=digest, run_id=run_id)
         warehouse.run("pixels/set_content_digests")
         if prepared.unreadable:
             warehouse.run("pixels/merge_quarantine", run_id=run_id)
+        quarantine_forgotten(warehouse)
 
     if rows:
-        with loaded_rows(warehouse, LOADED_PIXELS, rows, work_path=work_path):
-            warehouse.alone(merge)
+        try:
+            with loaded_rows(warehouse, LOADED_PIXELS, rows, work_path=work_path):
+                warehouse.alone(merge)
+        except ForgottenMeanwhileError:
+            store.delete(segment)
+            raise
+    if segment and not store.exists(segment):
+        # It lay there unnamed from earlier, and was pruned before the transaction named it.
+        _write_segment(store, prepared, digest=digest)
+
+
+def _write_segment(store: FileStore, prepared: PreprocessedBatch, *, digest: str) -> str:
+    return write_segment(store, prepared.pixels, preprocessing_digest=digest, content_digests=prepared.content_digests)
+
+
+def _without(prepared: PreprocessedBatch, erased: Sequence[PreprocessedImage]) -> PreprocessedBatch:
+    """Return a batch without some of its images, and without the pixels that only they have."""
+    if not erased:
+        return prepared
+    gone = set(erased)
+    images = [image for image in prepared.images if image not in gone]
+    rows = sorted({image.row for image in images})
+    place = {row: number for number, row in enumerate(rows)}
+    return replace(
+        prepared,
+        images=tuple(replace(image, row=place[image.row]) for image in images),
+        pixels=prepared.pixels[rows],
+        content_digests=tuple(prepared.content_digests[row] for row in rows),
+        statistics=tuple(prepared.statistics[row] for row in rows),
+    )
 
 
 def _tell(images: Sequence[_MissingImage], prepared: PreprocessedBatch) -> None:

@@ -32,7 +32,7 @@ def inference_outcome(
     committed = committed or ti.xcom_pull(task_ids="commit_predictions")
     check = check or ti.xcom_pull(task_ids="check_drift")
     failed = failed_tasks(context) if failed is None else failed
-    parts = [failed_sentence(failed)] if failed else []
+    parts = [failed_sentence(context, failed)] if failed else []
     if committed:
         parts.append(f"{committed['n_answers']} images classified, {committed['n_new']} answers are new")
     elif not failed:

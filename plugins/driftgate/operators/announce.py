@@ -41,7 +41,7 @@ class AnnounceOperator(PipelineOperator):
         failed = failed_tasks(context)
         if not failed:
             return super().execute(context)
-        outcome = failed_sentence(failed)
+        outcome = failed_sentence(context, failed)
         tell_failure(self.config, context, failed, outcome=outcome)
         raise AirflowFailException(f"{outcome}. The champion is what it was; the log of each failed task says why")
 
@@ -90,4 +90,4 @@ def tell_failed_announcement(config: PipelineConfig, context: Context) -> None:
     if not failed_tasks(context):
         error = context.get("exception") or "it was ended from outside"
         task_id = str(context["ti"].task_id)
-        tell_failure(config, context, (task_id,), outcome=f"{failed_sentence((task_id,))}: {error}")
+        tell_failure(config, context, (task_id,), outcome=f"{failed_sentence(context, (task_id,))}: {error}")

@@ -29,8 +29,9 @@ class ReportFailuresOperator(BaseOperator):
             AirflowFailException: Always.
         """
         failed = failed_tasks(context)
+        sentence = failed_sentence(context, failed)
         tell_failure(self.config, context, failed, outcome=inference_outcome(context, failed=failed))
         raise AirflowFailException(
-            f"{failed_sentence(failed)}. A failed batch keeps no other from being committed; images without an answer "
-            "are pending, and come again with the next run. The log of each failed task says why"
+            f"{sentence}. A failed batch keeps no other from being committed; images without an answer are pending, "
+            "and come again with the next run. The log of each failed task says why"
         )

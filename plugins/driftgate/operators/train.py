@@ -9,6 +9,8 @@ from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 class TrainOperator(PipelineOperator):
     """Train on a snapshot. Progress is in the log: epoch, loss, images a second, time left.
 
+    A task that is tried again, or cleared, goes on from the run's latest checkpoint to the same weights.
+
     Args:
         snapshot_id: The snapshot.
         **kwargs: As for any pipeline operator.
@@ -22,7 +24,9 @@ class TrainOperator(PipelineOperator):
 
     def work(self, task: PipelineTask) -> dict[str, Any]:
         """Return a reference to the weights in the store."""
+        from driftgate.broken_images import stop_on_broken_snapshot
         from include.models.fitting import fit_snapshot
 
-        fitted = fit_snapshot(task.warehouse, task.store, task.config, snapshot_id=self.snapshot_id)
+        stop_on_broken_snapshot(task, snapshot_id=self.snapshot_id)
+        fitted = fit_snapshot(task.warehouse, task.store, task.config, snapshot_id=self.snapshot_id, run_id=task.run_id)
         return fitted.to_json()

@@ -2,8 +2,11 @@
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -19,7 +22,7 @@ SIGNATURE = f"?X-Signature={SECRET}"
 
 
 class ImageHandler(BaseHTTPRequestHandler):
-    """Answers by the path: /ok/…, /status/<code>, /flaky/<failures>/…, /signed (403 unless ?v=2), and odd ones."""
+    """Answers by the path: /ok/…, /status/<code>, /flaky/<failures>/<how>/…, /signed (403 unless ?v=2), and others."""
 
     protocol_version = "HTTP/1.1"
     server: "ImageServer"
@@ -34,17 +37,14 @@ class ImageHandler(BaseHTTPRequestHandler):
         if kind == "status":
             self.answer(int(rest), b"no")
         elif kind == "flaky":
-            is_up = n_requests > int(rest.split("/")[0])
-            self.answer(200 if is_up else 500, b"content")
+            n_failures, how = rest.split("/")[:2]
+            if n_requests > int(n_failures):
+                self.answer(200, b"content")
+            else:
+                self.fail(how)
         elif kind == "signed":
             is_fresh = parts.query == "v=2"
             self.answer(200 if is_fresh else 403, b"content " + rest.encode())
-        elif kind == "cut":
-            self.send_response(200)
-            self.send_header("Content-Length", "100")
-            self.end_headers()
-            self.wfile.write(b"half")
-            self.close_connection = True
         elif kind == "endless":
             self.endless()
         elif kind == "moved":
@@ -54,6 +54,20 @@ class ImageHandler(BaseHTTPRequestHandler):
             self.end_headers()
         else:
             self.answer(200, b"content " + rest.encode())
+
+    def fail(self, how: str) -> None:
+        """Answer with a status, cut the connection in mid-body or before, or be silent for too long."""
+        if how.isdigit():
+            self.answer(int(how), b"no")
+            return
+        if how == "cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"half")
+        elif how == "silent":
+            time.sleep(0.5)
+        self.close_connection = True
 
     def answer(self, status: int, content: bytes) -> None:
         self.send_response(status)
@@ -77,8 +91,8 @@ class ImageHandler(BaseHTTPRequestHandler):
 
 
 class ImageServer(ThreadingHTTPServer):
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), ImageHandler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), ImageHandler)
         self.lock = threading.Lock()
         self.requests: Counter[str] = Counter()
         self.connections: set[object] = set()
@@ -88,14 +102,19 @@ class ImageServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/{path}"
 
 
+@contextmanager
+def serving(server: ImageServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+
+
 @pytest.fixture
 def server() -> Iterator[ImageServer]:
-    with ImageServer() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with ImageServer() as server, serving(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -133,9 +152,22 @@ def test_other_schemes_are_read_by_fsspec() -> None:
     assert fetch("memory://stage/a.jpg") == b"content"
 
 
-def test_a_server_that_recovers_is_asked_again(server: ImageServer, fetcher: Fetcher) -> None:
-    assert fetcher.fetch(server.url("flaky/2/a.jpg")) == b"content"
-    assert server.requests["/flaky/2/a.jpg"] == 3
+@pytest.mark.parametrize("how", ["408", "429", "500", "503", "cut", "closed", "silent"])
+def test_a_server_that_recovers_is_asked_again(
+    server: ImageServer, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(fetcher._client, "timeout", 0.2)
+
+    assert fetcher.fetch(server.url(f"flaky/2/{how}/a.jpg")) == b"content"
+    assert server.requests[f"/flaky/2/{how}/a.jpg"] == 3
+
+
+def test_a_server_that_refuses_at_first_is_asked_again(unused_port: int) -> None:
+    with Fetcher(retry_wait_s=0.1) as fetcher, ThreadPoolExecutor(1) as pool:
+        fetched = pool.submit(fetcher.fetch, f"http://127.0.0.1:{unused_port}/ok/a.jpg")
+        time.sleep(0.05)
+        with ImageServer(unused_port) as server, serving(server):
+            assert fetched.result(timeout=10) == b"content a.jpg"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +176,7 @@ def test_a_server_that_recovers_is_asked_again(server: ImageServer, fetcher: Fet
         ("status/404", r"/status/404: the server answered 404 Not Found$", 1),
         ("status/500", r"/status/500: the server answered 500 Internal Server Error in 4 attempts$", 4),
         ("status/204", r"answered 204", 1),
-        ("cut/a.jpg", r"/cut/a.jpg: RemoteProtocolError in 4 attempts$", 4),
+        ("flaky/9/cut/a.jpg", r"/cut/a.jpg: RemoteProtocolError in 4 attempts$", 4),
     ],
 )
 def test_a_file_that_does_not_come_is_a_fetch_error(
@@ -194,7 +226,7 @@ def test_a_file_that_is_too_large_is_unreadable_and_is_not_read_to_its_end(
     path.write_bytes(bytes(10_001))
 
     for url in (f"file://{path}", server.url("endless/a.jpg"), server.url("ok/" + "a" * 10_000)):
-        with pytest.raises(UnreadableImageError, match=r"^has [0-9,]+ bytes or more, the limit is 10,000$"):
+        with pytest.raises(UnreadableImageError, match=r"^is too large: [0-9,]+ bytes or more, the limit is 10,000$"):
             fetcher.fetch(url)
 
     assert server.n_endless_bytes < 20_000_000
@@ -207,7 +239,7 @@ def test_the_secret_of_a_url_is_in_no_message_and_no_log(
     with caplog.at_level(logging.DEBUG):
         fetcher.fetch(server.url("ok/a.jpg" + SIGNATURE))
         fetcher.fetch(server.url("moved" + SIGNATURE))
-        for path in ("status/404", "status/403", "status/500", "cut/a.jpg", "no-port"):
+        for path in ("status/404", "status/403", "status/500", "flaky/9/cut/a.jpg", "no-port"):
             url = server.url(path) if path != "no-port" else "http://127.0.0.1:1/a.jpg"
             with pytest.raises(FetchError) as caught:
                 fetcher.fetch(url + SIGNATURE + "#" + SECRET)

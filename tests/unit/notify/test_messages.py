@@ -189,21 +189,3 @@ def test_a_rollback_says_whose_answers_count_in_either_direction(back: int, befo
         f"{back} show again."
     )
     assert ("In place of", f"version {before}") in message.facts
-
-
-def test_a_failed_run_names_the_first_of_many_tasks() -> None:
-    tasks = [f"predict[{i}]" for i in range(128)]
-
-    mail, text = told(
-        messages.failed("garments", dag_id="garments_inference", run_id="manual__1", tasks=tasks, links=[RUN])
-    )
-
-    assert mail.subject == "[driftgate] garments: a run of garments_inference failed"
-    assert "predict[9] and 118 more failed in run manual__1" in text
-    assert "predict[10]" not in text
-
-
-def test_a_run_that_was_ended_names_no_task() -> None:
-    _, text = told(messages.failed("garments", dag_id="garments_training", run_id="r", tasks=[], links=[]))
-
-    assert "Run r of garments_training failed." in text
