@@ -3,12 +3,15 @@
 import logging
 from dataclasses import dataclass
 
+import torch
 from safetensors.torch import save
 
 from include.config import PipelineConfig
 from include.handover import Handover
+from include.images.preprocessing import preprocessing_digest
+from include.models.checkpoints import Checkpoints, TrainingIdentity
 from include.models.training import train
-from include.store.dataset import read_dataset
+from include.store.dataset import Dataset, read_dataset
 from include.store.files import FileStore, sha256_of_bytes
 from include.warehouse.session import Warehouse
 
@@ -32,14 +35,17 @@ def seed_of(snapshot_id: str) -> int:
     return int(snapshot_id[:15], 16)
 
 
-def fit_snapshot(warehouse: Warehouse, store: FileStore, config: PipelineConfig, *, snapshot_id: str) -> FittedModel:
-    """Train on a snapshot as the run's config says.
+def fit_snapshot(
+    warehouse: Warehouse, store: FileStore, config: PipelineConfig, *, snapshot_id: str, run_id: str
+) -> FittedModel:
+    """Train on a snapshot as the run's config says, from where an earlier try of the same run left off.
 
     Args:
         warehouse: A session.
         store: The pipeline's files, with the snapshot's pixels.
         config: The run's config.
         snapshot_id: The snapshot.
+        run_id: The run that trains; the checkpoints are its own.
 
     Raises:
         SnapshotError: The snapshot's readable images do not make a data set.
@@ -63,6 +69,9 @@ def fit_snapshot(warehouse: Warehouse, store: FileStore, config: PipelineConfig,
         settings=config.training,
         seed=seed_of(snapshot_id),
         horizontal_flip=config.training.horizontal_flip,
+        checkpoints=Checkpoints(
+            store=store, run_id=run_id, identity=_identity(config, dataset, snapshot_id=snapshot_id)
+        ),
     )
     weights = save(trained.model.state_dict())
     weights_path = f"fitted/{sha256_of_bytes(weights)}.safetensors"
@@ -72,4 +81,18 @@ def fit_snapshot(warehouse: Warehouse, store: FileStore, config: PipelineConfig,
         weights_path=weights_path,
         n_training_images=trained.n_images,
         seconds=round(trained.seconds, 3),
+    )
+
+
+def _identity(config: PipelineConfig, dataset: Dataset, *, snapshot_id: str) -> TrainingIdentity:
+    return TrainingIdentity(
+        snapshot_id=snapshot_id,
+        model=config.model,
+        training=config.training,
+        preprocessing_digest=preprocessing_digest(config.preprocessing),
+        classes=dataset.classes,
+        n_images=len(dataset.train.labels),
+        contents_sha256=sha256_of_bytes("\n".join(dataset.train.content_digests).encode()),
+        seed=seed_of(snapshot_id),
+        torch_version=str(torch.__version__),
     )

@@ -4,24 +4,25 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import OneCycleLR
 
 from include.config_parts import TrainingConfig
 from include.errors import ModelError
 from include.models.architectures import build
 from include.models.augmentation import augment
 from include.models.batches import even_batches, gathered
+from include.models.checkpoints import Checkpoint, Checkpoints
 from include.models.compute import Compute, choose_compute
 from include.models.optimizer import EagerAdamW
 from include.models.prediction import predict_logits
+from include.models.training_state import EpochProgress, TrainingState
 from include.store.pixels import ImageSource
 
 if TYPE_CHECKING:  # only its form: a model knows nothing of the warehouse that the data set is read from
@@ -35,23 +36,6 @@ LABEL_SMOOTHING = 0.1
 
 
 @dataclass(frozen=True)
-class EpochProgress:
-    """What one epoch came to."""
-
-    epoch: int
-    """From 1 to n_epochs."""
-    n_epochs: int
-    loss: float
-    """The mean over the training images, with augmentation and label smoothing."""
-    validation_accuracy: float | None
-    """None without validation images."""
-    images_per_second: float
-    """Training images only; validation is not in it."""
-    seconds_left: float
-    """Until the end of training, if the epochs to come take as long as those before."""
-
-
-@dataclass(frozen=True)
 class TrainedModel:
     """A model and how it came about."""
 
@@ -62,17 +46,6 @@ class TrainedModel:
     """Training images that were really used."""
     seconds: float
     compute: Compute
-
-
-@dataclass
-class _TrainingState:
-    """All that changes from epoch to epoch."""
-
-    model: nn.Module
-    optimizer: Optimizer
-    schedule: LRScheduler
-    generator: torch.Generator
-    history: list[EpochProgress] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -101,6 +74,7 @@ def train(
     horizontal_flip: bool,
     on_epoch: Callable[[EpochProgress], None] | None = None,
     compute: Compute | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainedModel:
     """Train a model with AdamW and a one-cycle learning rate (Smith & Topin 2018).
 
@@ -108,8 +82,9 @@ def train(
     little from those before, and choosing an epoch by its validation accuracy would flatter that accuracy and the
     temperature that is fitted on the same images.
 
-    The same seed, images and compute give the same weights on the same machine. Torch's own random numbers and its
-    number of threads are afterwards what they were before.
+    The same seed, images and compute give the same weights on the same machine, also if training was interrupted and
+    went on from a checkpoint. Torch's own random numbers and its number of threads are afterwards what they were
+    before.
 
     Args:
         images: The training images, n of them.
@@ -121,8 +96,9 @@ def train(
         settings: Epochs, batch size, peak learning rate, and the share of the images to use.
         seed: From 0 to 2^63 - 1.
         horizontal_flip: Mirror half of the training images; wrong where left and right matter.
-        on_epoch: Called after each epoch.
-        compute: How to compute; by default whatever a few timed steps show to be fastest.
+        on_epoch: Called after each epoch of this try.
+        compute: How to compute; by default as a checkpoint says, or whatever a few timed steps show to be fastest.
+        checkpoints: Where an earlier try may have left off, and this one keeps how far it is; none: it starts afresh.
 
     Raises:
         ModelError: The labels do not fit the images or the classes, the model cannot be built or is too deep for images
@@ -137,12 +113,20 @@ def train(
         model = build(architecture, n_classes=len(classes), weights=weights)
         example = images.gather(used[: settings.batch_size])
         _check_size(model, example, architecture)
-        compute = compute or choose_compute(model, example, training=True)
+        kept = checkpoints.newest(model) if checkpoints else None
+        compute = compute or _compute_of(kept) or choose_compute(model, example, training=True)
         plan = _TrainingPlan(images, labels, validation, used, settings, horizontal_flip, compute)
         state = _begin(compute.place(model), plan, generator)
+        if kept is not None:
+            _go_on(state, kept, n_epochs=settings.n_epochs)
+            started -= kept.figures.seconds
+        elif checkpoints is not None:
+            checkpoints.keep(state, compute, seconds=time.monotonic() - started)
         with compute.threads():
             while len(state.history) < settings.n_epochs:
                 progress = _run_epoch(state, plan, seconds_before=time.monotonic() - started)
+                if checkpoints is not None:
+                    checkpoints.keep(state, compute, seconds=time.monotonic() - started)
                 if on_epoch is not None:
                     on_epoch(progress)
     seconds = time.monotonic() - started
@@ -199,7 +183,7 @@ def _downsample(labels: NDArray[np.int64], share: float, generator: torch.Genera
     return np.sort(np.concatenate(kept)).astype(np.int64)
 
 
-def _begin(model: nn.Module, plan: _TrainingPlan, generator: torch.Generator) -> _TrainingState:
+def _begin(model: nn.Module, plan: _TrainingPlan, generator: torch.Generator) -> TrainingState:
     # a scale or an offset that decays towards zero only fights the normalisation it belongs to
     decaying = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     other = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
@@ -207,10 +191,26 @@ def _begin(model: nn.Module, plan: _TrainingPlan, generator: torch.Generator) ->
     optimizer = EagerAdamW(groups, lr=plan.settings.base_lr)
     n_batches = len(even_batches(plan.used, batch_size=plan.settings.batch_size))
     schedule = OneCycleLR(optimizer, plan.settings.base_lr, total_steps=plan.settings.n_epochs * n_batches)
-    return _TrainingState(model, optimizer, schedule, generator)
+    return TrainingState(model, optimizer, schedule, generator)
 
 
-def _run_epoch(state: _TrainingState, plan: _TrainingPlan, *, seconds_before: float) -> EpochProgress:
+def _compute_of(kept: Checkpoint | None) -> Compute | None:
+    """Return how a checkpoint's epochs were computed, if this machine can compute so."""
+    if kept is not None and kept.compute.device == "cuda" and not torch.cuda.is_available():
+        log.warning("what is kept was computed on CUDA, which is not here: the weights will be others than with it")
+        return None
+    return kept.compute if kept is not None else None
+
+
+def _go_on(state: TrainingState, kept: Checkpoint, *, n_epochs: int) -> None:
+    kept.restore(state)
+    if kept.epoch:
+        log.info("going on from epoch %d of %d, computing on %s", kept.epoch, n_epochs, kept.compute)
+    else:
+        log.info("an earlier try had no checkpoint yet: starting anew, computing as it did, on %s", kept.compute)
+
+
+def _run_epoch(state: TrainingState, plan: _TrainingPlan, *, seconds_before: float) -> EpochProgress:
     """Go over all training images once, measure, log, and add the epoch to the history."""
     epoch, n_epochs = len(state.history) + 1, plan.settings.n_epochs
     started = time.monotonic()
@@ -239,7 +239,7 @@ def _run_epoch(state: _TrainingState, plan: _TrainingPlan, *, seconds_before: fl
     return progress
 
 
-def _fit(state: _TrainingState, plan: _TrainingPlan) -> float:
+def _fit(state: TrainingState, plan: _TrainingPlan) -> float:
     """Take one step for each batch; return the mean loss of the epoch."""
     compute, labels = plan.compute, torch.from_numpy(plan.labels)
     order = plan.used[torch.randperm(len(plan.used), generator=state.generator).numpy()]

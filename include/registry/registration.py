@@ -14,6 +14,7 @@ from include.models.architectures import build
 from include.models.artefact import save
 from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
 from include.models.calibration import fit_temperature, softmax
+from include.models.checkpoints import delete_checkpoints
 from include.models.confusion_matrix import confusion_matrix_png
 from include.models.evaluation import Evaluation, evaluate
 from include.models.evidence import PairedEvidence, pair_answers
@@ -52,7 +53,7 @@ def evaluate_and_register(
 ) -> Challenger:
     """Calibrate on the validation images, measure and compare on the test images, upload and register.
 
-    The same network is measured and registered once in a run.
+    The same network is measured and registered once in a run, and then the run's checkpoints are deleted.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -72,6 +73,7 @@ def evaluate_and_register(
     )
     if known is not None:
         log.info("version %d was registered by an earlier try", known.version)
+        delete_checkpoints(store, run_id=run_id)
         return _challenger(warehouse, known.version)
     measured = _measure(warehouse, store, config, fitted, run_id=run_id, work_path=work_path)
     with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
@@ -107,6 +109,7 @@ def evaluate_and_register(
         baseline=measured.baseline,
         run_id=run_id,
     )
+    delete_checkpoints(store, run_id=run_id)
     return _challenger(warehouse, version)
 
 

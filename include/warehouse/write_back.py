@@ -24,7 +24,8 @@ class _Count(NamedTuple):
 def commit_predictions(warehouse: Warehouse, files: Sequence[Path], *, run_id: str, work_path: str) -> int:
     """Commit the answers in Parquet files (columns of `LOADED_PREDICTIONS`) to PREDICTIONS, in one transaction.
 
-    An answer of the same version to the same image that is already there stays as it is.
+    An answer of the same version to the same image that is already there stays as it is. Answers to images that were
+    forgotten on request meanwhile are left out.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -33,7 +34,7 @@ def commit_predictions(warehouse: Warehouse, files: Sequence[Path], *, run_id: s
         work_path: Where this try of the task may put files below the work stage.
 
     Returns:
-        The number of answers that were not there before.
+        The number of answers that were not there before the run, whichever of its tries has added them.
 
     Raises:
         RecalledVersionError: The version was rolled back since it answered; nothing is written.
@@ -48,13 +49,15 @@ def commit_predictions(warehouse: Warehouse, files: Sequence[Path], *, run_id: s
                 f"version {recalled[0].version} was rolled back while it answered: its answers are not written, "
                 "the images are pending again"
             )
-        n_new = warehouse.run("predictions/merge_predictions", run_id=run_id)
+        warehouse.run("predictions/delete_forgotten_answers")
+        warehouse.run("predictions/merge_predictions", run_id=run_id)
         missing = warehouse.fetch("predictions/count_missing_keys", _Count)[0].n
         if missing:
             raise IncompleteWriteError(
                 f"{missing} answers of run {run_id} did not arrive in PREDICTIONS; none was kept"
             )
-        return n_new
+        # Not what this MERGE has added: an earlier try may have been killed after its commit.
+        return warehouse.fetch("predictions/count_answers_of_run", _Count, run_id=run_id)[0].n
 
     with loaded(warehouse, LOADED_PREDICTIONS, files, work_path=work_path):
         n_new = warehouse.alone(merge)

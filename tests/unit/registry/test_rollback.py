@@ -11,43 +11,18 @@ from include.catalog.plan import pending_images
 from include.config import PipelineConfig
 from include.errors import PromotionRefusedError, RecalledVersionError, RollbackRefusedError
 from include.registry import ledger
-from include.registry.ledger import NO_CHAMPION_SEQ, append_event, champion_event_seq
+from include.registry.ledger import NO_CHAMPION_SEQ, champion_event_seq
 from include.registry.rollback import Rollback, event_seq_at, previous_version, roll_back
 from include.warehouse.loading import LOADED_PREDICTIONS, write_rows
 from include.warehouse.session import Warehouse
 from include.warehouse.write_back import commit_predictions
 
 Query = Callable[..., list[tuple[Any, ...]]]
-Promote = Callable[..., None]
+AddVersion = Callable[..., None]
 Answer = Callable[..., None]
 RollBack = Callable[..., Rollback]
 
 ANSWERS = "SELECT RELATIVE_PATH, VERSION FROM CURRENT_PREDICTIONS ORDER BY 1"
-
-
-@pytest.fixture
-def promote(warehouse: Warehouse, config: PipelineConfig) -> Promote:
-    """A function that registers a version and makes it champion, unless it is told not to."""
-
-    def run(version: int, *, is_champion: bool = True) -> None:
-        def append() -> None:
-            warehouse.run(
-                "registry/insert_version",
-                snapshot_id="snapshot",
-                config=config.to_json(),
-                metrics='{"accuracy": 0.9}',
-                n_training_images=7,
-                artifact_path=f"{version}/",
-                sha256=f"sha of {version}",
-                temperature=1.0,
-                run_id=f"training {version}",
-            )
-            event = "PROMOTED" if is_champion else "GATE_FAILED"
-            append_event(warehouse, event, version=version, run_id=f"training {version}", reason=None)
-
-        warehouse.alone(append)
-
-    return run
 
 
 @pytest.fixture
@@ -90,9 +65,9 @@ def back(warehouse: Warehouse) -> RollBack:
     return run
 
 
-def test_a_rollback_is_one_row_of_the_ledger(promote: Promote, back: RollBack, query: Query) -> None:
-    promote(1)
-    promote(2)
+def test_a_rollback_is_one_row_of_the_ledger(add_version: AddVersion, back: RollBack, query: Query) -> None:
+    add_version(1)
+    add_version(2)
 
     rollback = back()
 
@@ -107,11 +82,11 @@ def test_a_rollback_is_one_row_of_the_ledger(promote: Promote, back: RollBack, q
 
 
 def test_recalled_answers_leave_at_once_and_what_only_they_answered_is_pending(
-    promote: Promote, answer: Answer, back: RollBack, query: Query, warehouse: Warehouse, config: PipelineConfig
+    add_version: AddVersion, answer: Answer, back: RollBack, query: Query, warehouse: Warehouse, config: PipelineConfig
 ) -> None:
-    promote(1)
+    add_version(1)
     answer(1, "a", "b", "gone", "broken")
-    promote(2)
+    add_version(2)
     answer(2, "b", "c", "d", "gone too", "broken too")
     query("UPDATE IMAGES SET GONE_AT = SYSDATE() WHERE RELATIVE_PATH LIKE 'gone%'")
     query(
@@ -135,21 +110,21 @@ def test_recalled_answers_leave_at_once_and_what_only_they_answered_is_pending(
     assert pending_images(warehouse, config) == []
 
 
-def test_a_long_history(promote: Promote, back: RollBack, warehouse: Warehouse) -> None:
+def test_a_long_history(add_version: AddVersion, back: RollBack, warehouse: Warehouse) -> None:
     for version in (1, 2, 3):
-        promote(version)
+        add_version(version)
     assert previous_version(warehouse) == 2
 
     assert back(1).from_version == 3
     assert previous_version(warehouse) is None  # 2 and 3 are recalled
     assert back(3).version == 3
     assert previous_version(warehouse) == 1  # 2 stays recalled
-    promote(4)
-    promote(5)
+    add_version(4)
+    add_version(5)
     assert [back().version, back().version, back().version] == [4, 3, 1]
     with pytest.raises(RollbackRefusedError, match=r"nothing to go back to: no champion before version 1 is left"):
         back()
-    promote(6)
+    add_version(6)
     assert previous_version(warehouse) == 1
     assert back(4).version == 4
     assert previous_version(warehouse) == 1
@@ -164,11 +139,11 @@ def test_a_long_history(promote: Promote, back: RollBack, warehouse: Warehouse) 
     ],
 )
 def test_what_cannot_be_restored_is_refused_with_the_choice(
-    promote: Promote, back: RollBack, query: Query, to: int, told: str
+    add_version: AddVersion, back: RollBack, query: Query, to: int, told: str
 ) -> None:
-    promote(1)
-    promote(2, is_champion=False)
-    promote(3)
+    add_version(1)
+    add_version(2, is_champion=False)
+    add_version(3)
 
     with pytest.raises(RollbackRefusedError, match=told):
         back(to)
@@ -176,10 +151,10 @@ def test_what_cannot_be_restored_is_refused_with_the_choice(
     assert query("SELECT COUNT(*) FROM MODEL_EVENTS WHERE EVENT = 'ROLLED_BACK'") == [(0,)]
 
 
-def test_with_one_version_there_is_nothing_to_go_back_to(promote: Promote, back: RollBack) -> None:
+def test_with_one_version_there_is_nothing_to_go_back_to(add_version: AddVersion, back: RollBack) -> None:
     with pytest.raises(RollbackRefusedError, match=r"no champion to roll back from: \./driftgate train"):
         back()
-    promote(1)
+    add_version(1)
 
     with pytest.raises(RollbackRefusedError, match=r"nothing to go back to.*train another with \./driftgate train"):
         back()
@@ -187,22 +162,22 @@ def test_with_one_version_there_is_nothing_to_go_back_to(promote: Promote, back:
         back(1)
 
 
-def test_a_run_rolls_back_once_however_often_it_is_tried(promote: Promote, back: RollBack, query: Query) -> None:
+def test_a_run_rolls_back_once_however_often_it_is_tried(add_version: AddVersion, back: RollBack, query: Query) -> None:
     for version in (1, 2, 3):
-        promote(version)
+        add_version(version)
     first = back(run_id="one run")
 
     assert back(run_id="one run", expected=0) == first
-    promote(4)
+    add_version(4)
     assert back(run_id="one run") == first
 
     assert query("SELECT COUNT(*) FROM MODEL_EVENTS WHERE EVENT = 'ROLLED_BACK'") == [(1,)]
     assert query("SELECT VERSION FROM CHAMPION") == [(4,)]
 
 
-def test_a_rollback_of_a_former_champion_is_refused(promote: Promote, back: RollBack) -> None:
-    promote(1)
-    promote(2)
+def test_a_rollback_of_a_former_champion_is_refused(add_version: AddVersion, back: RollBack) -> None:
+    add_version(1)
+    add_version(2)
     back(expected=2)
 
     with pytest.raises(RollbackRefusedError, match=r"the champion has changed .* \(version 2 → 1\): look at"):
@@ -215,10 +190,10 @@ def test_a_rollback_of_a_former_champion_is_refused(promote: Promote, back: Roll
 
 @pytest.mark.parametrize("to", [None, 1])
 def test_of_two_rollbacks_at_once_one_wins_and_the_other_is_told(
-    open_session: Callable[[], Warehouse], warehouse: Warehouse, promote: Promote, query: Query, to: int | None
+    open_session: Callable[[], Warehouse], warehouse: Warehouse, add_version: AddVersion, query: Query, to: int | None
 ) -> None:
     for version in (1, 2, 3):
-        promote(version)
+        add_version(version)
     asked = champion_event_seq(warehouse)
     start = threading.Barrier(3)
     made: list[Rollback] = []
@@ -244,13 +219,13 @@ def test_of_two_rollbacks_at_once_one_wins_and_the_other_is_told(
 
 
 def test_of_two_promotions_and_a_rollback_at_once_one_wins(
-    open_session: Callable[[], Warehouse], warehouse: Warehouse, promote: Promote, query: Query
+    open_session: Callable[[], Warehouse], warehouse: Warehouse, add_version: AddVersion, query: Query
 ) -> None:
     # Given: a champion, a former one, and two challengers that were measured against the champion
-    promote(1)
-    promote(2)
-    promote(3, is_champion=False)
-    promote(4, is_champion=False)
+    add_version(1)
+    add_version(2)
+    add_version(3, is_champion=False)
+    add_version(4, is_champion=False)
     asked = champion_event_seq(warehouse)
     changes: list[Callable[[Warehouse], object]] = [
         lambda s: ledger.promote(s, version=3, expected_event_seq=asked, reason="", run_id="training 3"),
@@ -281,11 +256,11 @@ def test_of_two_promotions_and_a_rollback_at_once_one_wins(
     assert all(f"champion is version {champion}" in told or f"version 2 → {champion}" in told for told in refused)
 
 
-def test_the_champion_of_a_moment(promote: Promote, back: RollBack, query: Query, warehouse: Warehouse) -> None:
+def test_the_champion_of_a_moment(add_version: AddVersion, back: RollBack, query: Query, warehouse: Warehouse) -> None:
     before = datetime.now(UTC) - timedelta(days=1)
-    promote(1)
-    promote(2, is_champion=False)
-    promote(3)
+    add_version(1)
+    add_version(2, is_champion=False)
+    add_version(3)
     query("UPDATE MODEL_EVENTS SET AT = '2026-03-01 12:00:00.5'::TIMESTAMP_NTZ WHERE EVENT_SEQ = 1")
     query("UPDATE MODEL_EVENTS SET AT = '2026-03-02 12:00:00'::TIMESTAMP_NTZ WHERE EVENT_SEQ = 2")
     query("UPDATE MODEL_EVENTS SET AT = '2026-03-03 12:00:00'::TIMESTAMP_NTZ WHERE EVENT_SEQ = 3")
@@ -306,19 +281,19 @@ def test_the_champion_of_a_moment(promote: Promote, back: RollBack, query: Query
 
 
 def test_a_run_whose_version_was_recalled_meanwhile_writes_nothing(
-    promote: Promote, answer: Answer, back: RollBack, query: Query, warehouse: Warehouse, tmp_path: Any
+    add_version: AddVersion, answer: Answer, back: RollBack, query: Query, warehouse: Warehouse, tmp_path: Any
 ) -> None:
-    promote(1)
-    promote(2)
+    add_version(1)
+    add_version(2)
     answer(1, "a")
     file = tmp_path / "answers.parquet"
     write_rows(file, LOADED_PREDICTIONS, [("INCOMING_IMAGES", "a", "e", 2, "red", 0.9, "[0.9]", datetime(2026, 1, 1))])
     back()
 
     with pytest.raises(RecalledVersionError, match="version 2 was rolled back while it answered"):
-        commit_predictions(warehouse, [file], run_id="r", work_path="work")
+        commit_predictions(warehouse, [file], run_id="another run", work_path="work")
 
     assert query(ANSWERS) == [("a", 1)]
     back(2)
-    assert commit_predictions(warehouse, [file], run_id="r", work_path="work") == 1
+    assert commit_predictions(warehouse, [file], run_id="another run", work_path="work") == 1
     assert query(ANSWERS) == [("a", 2)]
