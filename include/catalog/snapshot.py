@@ -1,7 +1,8 @@
 """An immutable version of the data set: which images, with which labels, on which side.
 
 Its id is the SHA-256 of its sorted manifest, so the same images and labels give the same snapshot. An image that
-turns out to be unreadable stays in the snapshots that it is in: what a model really used is said with the model.
+turns out to be unreadable stays in the snapshots that it is in: what a model really used is said with the model. One
+that was forgotten on request stays in those, too, and is in no new one.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from include.catalog.forgotten import quarantine_forgotten, read_forgotten, refuse_forgotten
 from include.catalog.keys import ImageKey
 from include.catalog.split import Split, SplitImage, assign_splits
 from include.catalog.urls import URL_SECONDS, url_refresher
@@ -195,7 +197,9 @@ def _digests(
     read = read_digests([row.url for row in located], refresh=url_refresher(warehouse, located))
     keys = [ImageKey(row.stage, row.relative_path, row.etag) for row in located]
     _keep(warehouse, list(zip(keys, read, strict=True)), run_id=run_id, work_path=work_path)
-    return digests | {key: digest.sha256 for key, digest in zip(keys, read, strict=True) if digest.sha256 is not None}
+    digests |= {key: digest.sha256 for key, digest in zip(keys, read, strict=True) if digest.sha256 is not None}
+    forgotten = read_forgotten(warehouse)
+    return {key: digest for key, digest in digests.items() if not forgotten.covers(key, digest)}
 
 
 def _keep(warehouse: Warehouse, read: Sequence[tuple[ImageKey, ContentDigest]], *, run_id: str, work_path: str) -> None:
@@ -213,6 +217,7 @@ def _keep(warehouse: Warehouse, read: Sequence[tuple[ImageKey, ContentDigest]], 
     def keep() -> None:
         warehouse.run("pixels/set_content_digests")
         warehouse.run("pixels/merge_quarantine", run_id=run_id)
+        quarantine_forgotten(warehouse)
 
     with loaded_rows(warehouse, LOADED_PIXELS, rows, work_path=work_path):
         warehouse.alone(keep)
@@ -254,6 +259,7 @@ def _write(
     def write() -> None:
         if warehouse.fetch("snapshots/count_split_conflicts", _Count)[0].n:
             raise ConcurrentChangeError("another run gave some of these images a side meanwhile; try again")
+        refuse_forgotten(warehouse, ((ImageKey(*row[:3]), row[-1]) for row in rows))
         warehouse.run("snapshots/fix_splits")
         warehouse.run(
             "snapshots/insert_snapshot",

@@ -81,8 +81,10 @@ def _reach_every_side(
     for _, groups in sorted(groups_of_label.items()):
         for side in Split:
             count = Counter(side_of_group[group] for group in groups)
+            if count[side]:
+                continue
             candidates = [g for g in movable if g in groups and g not in moved and count[side_of_group[g]] > 1]
-            if count[side] == 0 and candidates:
+            if candidates:
                 # The fullest side gives; among its groups the one with the lowest hash.
                 giver = max(candidates, key=lambda group: count[side_of_group[group]])
                 side_of_group[giver] = side

@@ -5,6 +5,7 @@ import re
 import time
 from typing import NamedTuple
 
+from include.catalog.forgotten import quarantine_forgotten
 from include.config_parts import LabelsConfig, StageConfig
 from include.errors import CatalogShrunkError, StageError, WarehouseError
 from include.warehouse.identifiers import quote_identifier
@@ -71,6 +72,7 @@ def sync_stage(
             label_group=group,
             identifiers=identifiers,
         )
+        quarantine_forgotten(warehouse)
         return changed, warehouse.run("catalog/mark_gone_images", stage_name=stage.name, identifiers=identifiers)
 
     n_changed, n_gone = warehouse.alone(merge)

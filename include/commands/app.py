@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from include.commands import lifecycle, pipelines, runs
+from include.commands import lifecycle, pipelines, retention, runs
 from include.commands.demo.verb import demo
 from include.errors import DriftgateError
 
@@ -32,7 +32,8 @@ def driftgate(
 ) -> None:
     """Keeps image classifiers in production honest: trains, classifies and answers, on Airflow and Snowflake.
 
-    It drives the Airflow of DRIFTGATE_AIRFLOW_URL and DRIFTGATE_AIRFLOW_TOKEN, else the one that `up` starts here.
+    It drives the Airflow of DRIFTGATE_AIRFLOW_URL and DRIFTGATE_AIRFLOW_TOKEN (or _USER and _PASSWORD), else the one
+    that `up` starts here.
     """
 
 
@@ -43,6 +44,8 @@ app.command()(runs.train)
 app.command()(runs.infer)
 app.command()(runs.rollback)
 app.command()(pipelines.status)
+app.command()(retention.prune)
+app.command()(retention.forget)
 app.command()(demo)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from include.catalog.forgotten import read_forgotten
 from include.errors import ArtefactError
 from include.images.preprocessing import preprocessing_digest
 from include.models.artefact import LoadedModel
@@ -57,6 +58,8 @@ def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
         )
     located = locate_batch(warehouse, store, batch, work_path=work_path)
     rows = _rows(model, batch.version, located, store) if located.keys else []
+    forgotten = read_forgotten(warehouse)  # after the minutes that this took: the file names what it answers
+    rows = [row for key, row in zip(located.keys, rows, strict=True) if not forgotten.covers(key, None)]
     path = _write(store, rows)
     seconds = time.monotonic() - started
     log.info(

@@ -47,7 +47,7 @@ def write_batches(
 def _write_keys(store: FileStore, keys: Sequence[ImageKey]) -> str:
     digest = hashlib.sha256(json.dumps(keys).encode()).hexdigest()
     path = f"batches/{digest}.parquet"
-    if not store.exists(path):
-        with store.new_file(path) as file:
-            write_rows(file, LOADED_KEYS, keys)
+    # Again, if it is there: how long nobody has needed a file is told by its age.
+    with store.new_file(path) as file:
+        write_rows(file, LOADED_KEYS, keys)
     return path

@@ -3,18 +3,38 @@
 import hashlib
 import os
 import re
+import stat
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fsspec
 
 from include.errors import StoreError
 
 _RELATIVE_NAME = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
+"""What the file systems of fsspec call the time of a file's last change: S3, Azure, local and GCS, GCS, memory."""
+
+
+class StoredFile(NamedTuple):
+    """A file, as a listing tells it."""
+
+    name: str
+    """Below the store's root."""
+    n_bytes: int
+    modified_at: datetime
+    """UTC; now, if the file system does not tell."""
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether nobody can see it but who writes it, or was killed while writing it."""
+        base = self.name.rpartition("/")[2]
+        return base.startswith(".") and base.endswith(".tmp")
 
 
 def sha256_of_bytes(content: bytes) -> str:
@@ -127,14 +147,106 @@ class FileStore:
             if self._root is None and self.exists(relative):
                 self._remote.rm_file(self._remote_name(relative))
 
+    def list_files(self, folder: str | None = None) -> list[StoredFile]:
+        """Return the files below a folder (by default below the root), sorted, those that are being written too.
+
+        Files whose names the store would not give are not listed: they are not ours.
+
+        Raises:
+            StoreError: The folder is there and cannot be listed.
+        """
+        if folder is not None:
+            _check_name(folder)
+        with _explained("listed", folder or "the root", self.url):
+            if self._root is not None:
+                return _listed(self._root, below=folder or "")
+            top = self._remote_name(folder) if folder else self._remote_root
+            self._remote.invalidate_cache()
+            found: Mapping[str, Mapping[str, Any]] = self._remote.find(top, detail=True)
+        start = len(self._remote_root.rstrip("/")) + 1
+        files = (StoredFile(path[start:], int(info["size"] or 0), _modified(info)) for path, info in found.items())
+        return sorted(file for file in files if _is_name(file.name))
+
+    def find(self, relative: str) -> StoredFile | None:
+        """Return a file as it is now; None: there is none.
+
+        Raises:
+            StoreError: It cannot be looked at.
+        """
+        _check_name(relative)
+        with _explained("looked at", relative, self.url):
+            try:
+                if self._root is not None:
+                    return _stored(self._root / relative, relative)
+                info: Mapping[str, Any] = self._remote.info(self._remote_name(relative))
+            except FileNotFoundError:
+                return None
+        return StoredFile(relative, int(info["size"] or 0), _modified(info))
+
+    def delete_stale_copies(self) -> list[StoredFile]:
+        """Delete the copies on this machine of files that a remote store no longer holds, and return them.
+
+        Other machines keep their copies until this is called there.
+
+        Raises:
+            StoreError: The store cannot be listed, or a copy cannot be deleted.
+        """
+        if self._root is not None:
+            return []
+        copies = _listed(self._cache)
+        held = {file.name for file in self.list_files()} if copies else set()
+        # One that is being downloaded has no name yet that the store could know.
+        stale = [copy for copy in copies if copy.name not in held and not copy.is_temporary]
+        with _explained("deleted", "a copy", self.url):
+            for copy in stale:
+                (self._cache / copy.name).unlink(missing_ok=True)
+        return stale
+
     def _remote_name(self, relative: str) -> str:
         return f"{self._remote_root.rstrip('/')}/{relative}"
 
 
 def _check_name(relative: str) -> None:
     """Refuse a name that could leave the store or that some file system does not take."""
-    if not _RELATIVE_NAME.fullmatch(relative) or not {".", ".."}.isdisjoint(relative.split("/")):
+    if not _is_name(relative):
         raise StoreError(f"{relative!r} is no name for a file of the store: use A-Z a-z 0-9 . _ - and / between them")
+
+
+def _is_name(relative: str) -> bool:
+    return bool(_RELATIVE_NAME.fullmatch(relative)) and {".", ".."}.isdisjoint(relative.split("/"))
+
+
+def _listed(root: Path, *, below: str = "") -> list[StoredFile]:
+    """Return the files below a folder; one that vanishes meanwhile is left out."""
+    found = []
+    for path in (root / below).rglob("*"):
+        name = path.relative_to(root).as_posix()
+        if _is_name(name):
+            try:
+                file = _stored(path, name)
+            except FileNotFoundError:
+                continue
+            if file is not None:
+                found.append(file)
+    return sorted(found)
+
+
+def _stored(path: Path, name: str) -> StoredFile | None:
+    """Return a local file; None: it is none, or a link to one somewhere else."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return StoredFile(name, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+def _modified(info: Mapping[str, Any]) -> datetime:
+    """Return when a remote file was changed, as its file system tells it."""
+    value = next((info[key] for key in _TIMES if info.get(key) is not None), None)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else datetime.now(UTC)
 
 
 @contextmanager

@@ -1,11 +1,16 @@
-"""The pixel store: segments of decoded images, which are mapped into memory and read row by row.
+"""The pixel store: segments of decoded images, of which only the rows that are asked for are read.
 
-A segment is a safetensors file with one tensor, `pixels`: uint8, [n, size, size, 3], RGB.
+A segment is a safetensors file with one tensor, `pixels`: uint8, [n, size, size, 3], RGB. Rows are read into the batch
+and not mapped into memory: pages of mapped files count as memory of the task (docs/adr/014-pixels-are-read.md).
 """
 
 import hashlib
 import json
+import os
+import weakref
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -16,6 +21,9 @@ from safetensors.numpy import save_file
 
 from include.errors import MissingSegmentError, StoreError
 from include.store.files import FileStore
+
+MAX_OPEN = 256
+"""The most segments that a reader keeps open: a process may have some 1,000 files open, and segments may be many."""
 
 _TENSOR = "pixels"
 _LENGTH_BYTES = 8
@@ -74,14 +82,46 @@ def write_segment(
 def is_whole(store: FileStore, segment: str) -> bool:
     """Whether a segment is there with all its bytes."""
     try:
-        _map_segment(store, segment)
+        _find_segment(store, segment)
     except MissingSegmentError:
         return False
     return True
 
 
+class _Segment(NamedTuple):
+    """Where the pixels of a segment are."""
+
+    name: str
+    path: Path
+    offset: int
+    """Of the first row, in bytes."""
+    n_rows: int
+    size: int
+
+
+class _OpenSegment:
+    """A segment's file, open for as long as something refers to it, so that a reader in another thread keeps it."""
+
+    def __init__(self, segment: _Segment) -> None:
+        self._segment = segment
+        try:
+            self._descriptor = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise MissingSegmentError(segment.name, "missing") from None
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def read_rows(self, row: int, target: memoryview) -> None:
+        """Read from a row on until the target is full."""
+        offset = self._segment.offset + row * _row_bytes(self._segment.size)
+        while target:
+            n_read = os.preadv(self._descriptor, [target], offset)
+            if not n_read:
+                raise MissingSegmentError(self._segment.name, "torn (it has become shorter)")
+            target, offset = target[n_read:], offset + n_read
+
+
 class PixelReader:
-    """An `ImageSource` over rows of segments, which are mapped into memory and not read before they are needed.
+    """An `ImageSource` over rows of segments, which are not read before they are needed.
 
     Args:
         store: Where the segments are.
@@ -97,18 +137,21 @@ class PixelReader:
             raise ValueError("there are no images to read: locations is empty")
         names = sorted({location.segment for location in locations})
         numbers = {name: number for number, name in enumerate(names)}
-        self._segments = [_map_segment(store, name) for name in names]
+        self._segments = segments = [_find_segment(store, name) for name in names]
         self._segment_of = np.array([numbers[location.segment] for location in locations], dtype=np.int64)
         self._rows = np.array([location.row for location in locations], dtype=np.int64)
-        self._size: int = self._segments[0].shape[1]
-        for number, (name, segment) in enumerate(zip(names, self._segments, strict=True)):
-            self._check(name, segment, self._rows[self._segment_of == number])
+        self._size = segments[0].size
+        for number, segment in enumerate(segments):
+            self._check(segment, self._rows[self._segment_of == number])
+        self._opened = lru_cache(MAX_OPEN)(lambda number: _OpenSegment(segments[number]))
 
-    def _check(self, name: str, segment: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
-        if segment.shape[1] != self._size:
-            raise StoreError(f"segment {name} has images of {segment.shape[1]} px, others of {self._size} px")
-        if rows.min() < 0 or rows.max() >= len(segment):
-            raise StoreError(f"segment {name} has {len(segment)} images, row {rows.max()} (or {rows.min()}) was wanted")
+    def _check(self, segment: _Segment, rows: NDArray[np.int64]) -> None:
+        if segment.size != self._size:
+            raise StoreError(f"segment {segment.name} has images of {segment.size} px, others of {self._size} px")
+        if rows.min() < 0 or rows.max() >= segment.n_rows:
+            raise StoreError(
+                f"segment {segment.name} has {segment.n_rows} images, row {rows.max()} (or {rows.min()}) was wanted"
+            )
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -119,14 +162,31 @@ class PixelReader:
         return self._size
 
     def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the images at these places, in this order: RGB, [len(indices), size, size, 3]."""
+        """Return the images at these places, in this order: RGB, [len(indices), size, size, 3].
+
+        Raises:
+            MissingSegmentError: A segment has become shorter since, or has gone.
+            StoreError: It cannot be read.
+        """
         segment_of = self._segment_of[indices]
         rows = self._rows[indices]
         images = np.empty((len(rows), self._size, self._size, 3), dtype=np.uint8)
-        for number in np.unique(segment_of):
-            here = np.flatnonzero(segment_of == number)
-            images[here] = self._segments[number][rows[here]]
+        target, row_bytes = images.reshape(-1).data, _row_bytes(self._size)
+        for start, end in _runs(segment_of, rows):
+            number = int(segment_of[start])
+            try:
+                self._opened(number).read_rows(int(rows[start]), target[start * row_bytes : end * row_bytes])
+            except OSError as error:
+                name = self._segments[number].name
+                raise StoreError(f"segment {name} cannot be read: {error.strerror or error}") from error
         return images
+
+
+def _runs(segment_of: NDArray[np.int64], rows: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return start and end of each run of rows that follow each other in one segment: they are read at once."""
+    breaks = np.flatnonzero((np.diff(segment_of) != 0) | (np.diff(rows) != 1)) + 1
+    bounds = [0, *breaks.tolist(), len(rows)]
+    return list(pairwise(bounds)) if len(rows) else []
 
 
 class SubsetSource:
@@ -149,8 +209,8 @@ class SubsetSource:
         return self._source.gather(self._rows[indices])
 
 
-def _map_segment(store: FileStore, segment: str) -> NDArray[np.uint8]:
-    """Map a segment's pixels into memory: [n, size, size, 3]."""
+def _find_segment(store: FileStore, segment: str) -> _Segment:
+    """Find a segment's pixels."""
     try:
         path = store.local_path(segment)
     except StoreError:
@@ -161,7 +221,7 @@ def _map_segment(store: FileStore, segment: str) -> NDArray[np.uint8]:
         offset, shape = _find_tensor(path)
     except (ValueError, KeyError, TypeError) as error:
         raise MissingSegmentError(segment, f"torn ({error})") from error
-    return np.asarray(np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape))
+    return _Segment(segment, path, offset, n_rows=shape[0], size=shape[1])
 
 
 def _find_tensor(path: Path) -> tuple[int, tuple[int, ...]]:
@@ -186,6 +246,10 @@ def _find_tensor(path: Path) -> tuple[int, tuple[int, ...]]:
     if end - begin != int(np.prod(shape)) or n_bytes != start + end:
         raise ValueError(f"it has {n_bytes:,} bytes, {start + int(np.prod(shape)):,} are needed")
     return start + begin, shape
+
+
+def _row_bytes(size: int) -> int:
+    return size * size * 3
 
 
 def _is_image_shape(shape: tuple[int, ...]) -> bool:

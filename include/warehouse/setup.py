@@ -16,6 +16,7 @@ _TABLES_AND_VIEWS = (
     "labels",
     "current_labels",
     "quarantine",
+    "forgotten",
     "snapshots",
     "snapshot_images",
     "pixels",

@@ -35,6 +35,7 @@ VALUES: dict[str, Any] = {
     "check_id": "c4ec",
     "config": '{"name": "a"}',
     "config_digest": "c0",
+    "contents": ["c0ffee", "c1"],
     "counts": "[1, 2]",
     "counts_by_class": '{"a": [1, 2]}',
     "dag_id": "a_training",
@@ -46,6 +47,8 @@ VALUES: dict[str, Any] = {
     "from_version": None,
     "image_statistics": "{}",
     "incoming_stage": "INCOMING_IMAGES",
+    "keep_seconds": 86_400,
+    "kept_contents": ["c0ffee"],
     "kind": "training",
     "label_group": 1,
     "label_pattern": "^([^/]+)/",
@@ -57,6 +60,7 @@ VALUES: dict[str, Any] = {
     "n_training_images": 1,
     "outcome": "it's done",
     "preprocessing_digest": "d0",
+    "preprocessing_digests": ["d0", "d1"],
     "reason": None,
     "reasons": '["why"]',
     "relative_path": "a/1.png",
@@ -64,9 +68,12 @@ VALUES: dict[str, Any] = {
     "rescore": "window",
     "run_id": "a_training/manual__2026",
     "seconds": 60,
+    "segment": "segments/a",
+    "segments": ["segments/a", "segments/b"],
     "sha256": "ab12",
     "snapshot_id": "5a",
     "stage_name": "TRAINING_IMAGES",
+    "stage_names": ["TRAINING_IMAGES", "INCOMING_IMAGES"],
     "statistic_edges": '{"brightness": [0.0, 0.5, 1.0]}',
     "statistics": '{"n_new_labels": 3}',
     "temperature": 1.5,
@@ -102,14 +109,20 @@ def session(embedded_warehouse: str, config: PipelineConfig) -> Iterator[Warehou
         yield warehouse
 
 
-@pytest.fixture
-def prepared(session: Warehouse, folder: Path) -> Iterator[Warehouse]:
-    """A session in which all temporary tables are there and empty, and a file for each of them is staged."""
+@pytest.fixture(scope="module")
+def staged(session: Warehouse, folder: Path) -> None:
+    """A file for each temporary table is staged. Sorted, no statement removes it before it was copied."""
     for table, row in ROWS.items():
         file = folder / f"{table.copy.rpartition('/')[2]}.parquet"
         write_rows(file, table, [row])
         location = {"location": stage_location(WORK_STAGE, f"{file.stem}/")}
         session.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
+
+
+@pytest.fixture
+def prepared(session: Warehouse, staged: None) -> Iterator[Warehouse]:
+    """A session in which all temporary tables are there and empty."""
+    for table in ROWS:
         session.run(table.create)
     yield session
     session.run("lock/roll_back")

@@ -1,5 +1,6 @@
 -- Every live image that has a label: the latest that a person gave, else (training stage only) the one in its path.
--- Images that cannot be decoded are among them, those that are too large to be read are not.
+-- Images that cannot be decoded are among them, those that are too large to be read and those that were forgotten on
+-- request are not.
 -- Bound: training_stage, incoming_stage
 SELECT
     IMAGES.STAGE,
@@ -25,4 +26,8 @@ WHERE
     AND IMAGES.STAGE IN (%(training_stage)s, %(incoming_stage)s)
     AND COALESCE(CURRENT_LABELS.LABEL, IMAGES.LABEL) IS NOT NULL
     AND (IMAGES.CONTENT_SHA256 IS NOT NULL OR QUARANTINE.ETAG IS NULL)
+    AND NOT EXISTS (
+        SELECT 1 FROM FORGOTTEN
+        WHERE FORGOTTEN.RUN_ID = QUARANTINE.RUN_ID
+    )
 ORDER BY IMAGES.STAGE, IMAGES.RELATIVE_PATH, IMAGES.ETAG

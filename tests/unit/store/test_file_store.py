@@ -6,10 +6,12 @@ import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from include.errors import StoreError
 from include.store.files import FileStore, sha256_of_bytes, sha256_of_file
@@ -157,3 +159,75 @@ def test_a_name_that_could_leave_the_store_is_refused(store: FileStore, name: st
             use(name)
     with pytest.raises(StoreError, match="is no name for a file of the store"):
         store.write(name, b"content")
+
+
+def test_files_are_listed_with_their_size_and_time(store: FileStore) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=2)
+    store.write("b/c.bin", b"content")
+    store.write("b/d/e.bin", b"")
+    store.write("bc/f.bin", b"123")
+
+    assert [(file.name, file.n_bytes) for file in store.list_files()] == [
+        ("b/c.bin", 7),
+        ("b/d/e.bin", 0),
+        ("bc/f.bin", 3),
+    ]
+    assert [file.name for file in store.list_files("b")] == ["b/c.bin", "b/d/e.bin"]
+    assert store.list_files("nothing") == []
+    [found] = store.list_files("bc")
+    assert before < found.modified_at < datetime.now(UTC) + timedelta(seconds=2)
+    assert store.find("bc/f.bin") == found
+    assert store.find("bc/g.bin") is None
+
+
+def test_a_listing_has_what_is_being_written_and_nothing_that_is_not_ours(tmp_path: Path) -> None:
+    store = FileStore(str(tmp_path / "store"))
+    with store.new_file("a.bin") as path:
+        path.write_bytes(b"half")
+        (tmp_path / "store/it's theirs.txt").write_bytes(b"")
+        (tmp_path / "elsewhere").write_bytes(b"")
+        (tmp_path / "store/link.bin").symlink_to(tmp_path / "elsewhere")
+        (tmp_path / "store/folder.bin").mkdir()
+
+        [listed] = store.list_files()
+
+    assert listed.is_temporary
+    assert listed.n_bytes == 4
+    [listed] = store.list_files()
+    assert (listed.name, listed.is_temporary) == ("a.bin", False)
+
+
+def test_copies_of_what_a_remote_store_no_longer_holds_are_deleted(tmp_path: Path) -> None:
+    url = f"memory://{uuid.uuid4().hex}"
+    here, elsewhere = FileStore(url, cache=tmp_path / "here"), FileStore(url, cache=tmp_path / "elsewhere")
+    for name in ("a.bin", "b.bin"):
+        here.write(name, b"content")
+        here.local_path(name)
+    elsewhere.delete("a.bin")
+    assert len(files_below(tmp_path / "here")) == 2
+
+    assert [copy.name for copy in here.delete_stale_copies()] == ["a.bin"]
+
+    assert [Path(name).name for name in files_below(tmp_path / "here")] == ["b.bin"]
+    assert FileStore(str(tmp_path)).delete_stale_copies() == []
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({"LastModified": datetime(2026, 1, 2, 3, tzinfo=UTC)}, datetime(2026, 1, 2, 3, tzinfo=UTC)),
+        ({"last_modified": datetime(2026, 1, 2, 3)}, datetime(2026, 1, 2, 3, tzinfo=UTC)),
+        ({"mtime": 86_400.0}, datetime(1970, 1, 2, tzinfo=UTC)),
+        ({"updated": "2026-01-02T03:00:00Z", "created": None}, datetime(2026, 1, 2, 3, tzinfo=UTC)),
+    ],
+)
+def test_each_file_system_tells_the_time_in_its_own_way(
+    monkeypatch: pytest.MonkeyPatch, info: dict[str, object], expected: datetime
+) -> None:
+    store = FileStore("memory://times")
+    monkeypatch.setattr(MemoryFileSystem, "info", lambda *_: {"name": "/times/a", "size": 1, **info})
+
+    found = store.find("a")
+
+    assert found is not None
+    assert found.modified_at == expected

@@ -1,6 +1,7 @@
-"""Segments of pixels: written once, mapped, gathered."""
+"""Segments of pixels: written once, read row by row."""
 
 import json
+import os
 import resource
 from pathlib import Path
 
@@ -84,6 +85,75 @@ def test_what_is_gathered_can_be_changed_and_the_store_stays(store: FileStore) -
     reader.gather(np.array([0]))[:] = 0
 
     assert np.array_equal(reader.gather(np.array([0]))[0], pixels[1])
+
+
+def mapped_bytes() -> int:
+    """Return how much of this process's memory are pages of files."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile")]
+    return int(line.split()[1]) * 1024
+
+
+def test_what_was_read_of_a_segment_does_not_stay_in_memory(store: FileStore) -> None:
+    pixels = images(400, seed=0, size=128)
+    reader = PixelReader(store, [PixelLocation(write(store, pixels), row) for row in range(400)])
+    before = mapped_bytes()
+
+    for start in range(0, 400, 50):
+        reader.gather(np.arange(start, start + 50))
+
+    assert mapped_bytes() - before < pixels.nbytes / 10
+
+
+def test_of_many_segments_only_some_are_open_at_once(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given more segments than a reader may keep open
+    monkeypatch.setattr("include.store.pixels.MAX_OPEN", 4)
+    pixels = images(20, seed=0)
+    names = [write(store, pixels[row : row + 1], name=f"s{row}-") for row in range(20)]
+    reader = PixelReader(store, [PixelLocation(name, 0) for name in names])
+    n_before = len(list(Path("/proc/self/fd").iterdir()))
+
+    # When all of them are read, twice
+    places = np.concatenate([np.arange(20), np.arange(20)[::-1]])
+    gathered = reader.gather(places)
+
+    # Then nothing is mixed up, and few files are left open, none when the reader has gone
+    assert np.array_equal(gathered, pixels[places])
+    assert len(list(Path("/proc/self/fd").iterdir())) == n_before + 4
+    del reader
+    assert len(list(Path("/proc/self/fd").iterdir())) == n_before
+
+
+def test_a_segment_that_goes_while_it_is_read_is_read_to_the_end(store: FileStore) -> None:
+    pixels = images(3, seed=0)
+    segment = write(store, pixels)
+    reader = PixelReader(store, [PixelLocation(segment, row) for row in range(3)])
+    reader.gather(np.array([0]))
+
+    store.delete(segment)
+
+    assert np.array_equal(reader.gather(np.arange(3)), pixels)
+
+
+def test_a_segment_that_goes_before_it_is_read_is_missing(store: FileStore) -> None:
+    segment = write(store, images(3, seed=0))
+    reader = PixelReader(store, [PixelLocation(segment, 0)])
+
+    store.delete(segment)
+
+    with pytest.raises(MissingSegmentError, match=f"segment {segment} is missing"):
+        reader.gather(np.array([0]))
+
+
+def test_a_segment_that_is_cut_off_while_it_is_read_is_torn(store: FileStore) -> None:
+    segment = write(store, images(3, seed=0))
+    reader = PixelReader(store, [PixelLocation(segment, row) for row in range(3)])
+    reader.gather(np.array([0]))
+
+    path = store.local_path(segment)
+    os.truncate(path, path.stat().st_size - 1)
+
+    with pytest.raises(MissingSegmentError, match=r"is torn \(it has become shorter\): preprocess its images again"):
+        reader.gather(np.arange(3))
 
 
 def test_an_index_beyond_the_end_is_an_index_error(store: FileStore) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ from include.catalog.plan import pending_images
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
 from include.errors import FetchError
+from include.images import isolated
+from include.images import preprocess as preprocess_module
 from include.store.batches import Batch, write_batches
 from include.store.files import FileStore
 from include.store.pixels import PixelReader
 from include.store.preparation import locate_batch, prepare_batch
 from include.warehouse.session import Warehouse
+
+HOSTILE_DECODER = Path(__file__).parents[1] / "images" / "hostile_decoder.py"
 
 Query = Callable[..., list[tuple[Any, ...]]]
 PutImage = Callable[..., Path]
@@ -94,6 +99,31 @@ def test_an_unreadable_image_is_quarantined_once_and_no_longer_pending(
     assert query("SELECT RELATIVE_PATH, RUN_ID FROM QUARANTINE") == [("page.png", "run")]
     assert "not an image" in query("SELECT REASON FROM QUARANTINE")[0][0]
     assert plan().n_images == 1
+
+
+def test_images_that_crash_or_hang_the_decoder_are_quarantined_and_the_others_are_there(
+    plan: Callable[[], Batch],
+    prepare: Callable[[Batch], None],
+    put_image: PutImage,
+    warehouse: Warehouse,
+    store: FileStore,
+    query: Query,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolated, "PROGRAM", (str(HOSTILE_DECODER),))
+    monkeypatch.setattr(preprocess_module, "Decoders", partial(isolated.Decoders, seconds=0.5))
+    put_image("fine.png", colour=(200, 0, 0), stage="new")
+    put_image("crashes.png", colour=(1, 2, 3), stage="new").write_bytes(b"abort")
+    put_image("hangs.png", colour=(1, 2, 3), stage="new").write_bytes(b"hang")
+    batch = plan()
+
+    prepare(batch)
+
+    assert pixels_of(warehouse, store, batch) == {"fine.png": [200, 0, 0]}
+    assert query("SELECT RELATIVE_PATH, REASON FROM QUARANTINE ORDER BY 1") == [
+        ("crashes.png", "crashes the decoder (SIGABRT)"),
+        ("hangs.png", "takes more than 0.5 s to decode"),
+    ]
 
 
 def test_a_lost_segment_is_made_again(

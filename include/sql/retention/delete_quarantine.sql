@@ -1,0 +1,9 @@
+-- What stands in QUARANTINE of the loaded images is erased; those that are still staged get another row.
+DELETE FROM QUARANTINE
+WHERE EXISTS (
+    SELECT 1 FROM LOADED_KEYS
+    WHERE
+        LOADED_KEYS.STAGE = QUARANTINE.STAGE
+        AND LOADED_KEYS.RELATIVE_PATH = QUARANTINE.RELATIVE_PATH
+        AND LOADED_KEYS.ETAG = QUARANTINE.ETAG
+)

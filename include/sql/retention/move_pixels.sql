@@ -1,0 +1,9 @@
+-- Contents of one segment lie in another one now.
+-- Bound: segment, preprocessing_digest
+UPDATE PIXELS
+SET SEGMENT = LOADED_PIXELS.SEGMENT, SEGMENT_ROW = LOADED_PIXELS.SEGMENT_ROW
+FROM LOADED_PIXELS
+WHERE
+    PIXELS.CONTENT_SHA256 = LOADED_PIXELS.CONTENT_SHA256
+    AND PIXELS.PREPROCESSING_DIGEST = %(preprocessing_digest)s
+    AND PIXELS.SEGMENT = %(segment)s
