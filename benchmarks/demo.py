@@ -42,11 +42,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the demo and write the figures."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.demo", description=__doc__)
     parser.add_argument("-n", "--runs", type=int, default=1, help="how often to run the demo (default: %(default)s)")
+    add_ports(parser)
+    options = parser.parse_args(arguments)
+    load = os.getloadavg()[0]
+    summaries = run_demos(options)
+    figures = figures_of(summaries, note=f"{os.cpu_count()} cores, load {load:.1f} at the start")
+    write(figures, RESULTS / "demo.json")
+    print(as_markdown(figures))
+
+
+def add_ports(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the demo's ports, which are others than those of the user's demo."""
     parser.add_argument("--airflow-port", type=int, default=18180)
     parser.add_argument("--warehouse-port", type=int, default=18865)
     parser.add_argument("--mail-port", type=int, default=18125)
-    options = parser.parse_args(arguments)
-    load = os.getloadavg()[0]
+
+
+def run_demos(options: argparse.Namespace, *arguments: str) -> list[dict[str, Any]]:
+    """Run the demo so many times, in a state of its own, and return its summaries.
+
+    Args:
+        options: `runs` and the ports.
+        arguments: More of the demo's options.
+    """
     summaries = []
     with tempfile.TemporaryDirectory(prefix="driftgate-bench-") as folder:
         environment = {**os.environ, "DRIFTGATE_STATE": folder}
@@ -58,13 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for run in range(1, options.runs + 1):
             print(f"run {run} of {options.runs}")
             try:
-                subprocess.run([COMMAND, "demo", *ports], env=environment, check=True)
+                subprocess.run([COMMAND, "demo", *ports, *arguments], env=environment, check=True)
                 summaries.append(json.loads((Path(folder) / "demo" / "summary.json").read_text(encoding="utf-8")))
             finally:
                 subprocess.run([COMMAND, "down", "--demo"], env=environment, check=True)
-    figures = figures_of(summaries, note=f"{os.cpu_count()} cores, load {load:.1f} at the start")
-    write(figures, RESULTS / "demo.json")
-    print(as_markdown(figures))
+    return summaries
 
 
 def figures_of(summaries: Sequence[dict[str, Any]], *, note: str) -> list[Figure]:

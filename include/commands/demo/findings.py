@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from include.commands.console import Output
+from include.commands.demo.names import printable
 from include.commands.local.digits import TURNED_FOLDER
 from include.config import PROJECT_ROOT
 from include.warehouse.session import Warehouse
@@ -63,6 +64,14 @@ class LedgerRow(NamedTuple):
     reason: str | None
 
 
+class QuarantineRow(NamedTuple):
+    """An image that could not be decoded."""
+
+    stage: str
+    relative_path: str
+    reason: str
+
+
 class _OutcomeRow(NamedTuple):
     run_id: str
     outcome: str | None
@@ -80,6 +89,7 @@ class Findings(NamedTuple):
     versions: tuple[VersionRow, ...]
     checks: tuple[CheckRow, ...]
     ledger: tuple[LedgerRow, ...]
+    quarantine: tuple[QuarantineRow, ...]
     outcomes: Mapping[str, str | None]
     """How each run ended, by its id."""
     n_predictions: int
@@ -102,6 +112,7 @@ def read_findings(warehouse: Warehouse, *, n_pending: int) -> Findings:
         versions=tuple(warehouse.fetch("demo/select_versions", VersionRow)),
         checks=tuple(warehouse.fetch("demo/select_checks", CheckRow)),
         ledger=tuple(warehouse.fetch("demo/select_ledger", LedgerRow)),
+        quarantine=tuple(warehouse.fetch("demo/select_quarantine", QuarantineRow)),
         outcomes={row.run_id: row.outcome for row in warehouse.fetch("demo/select_outcomes", _OutcomeRow)},
         n_predictions=sum(row.n for row in warehouse.fetch("demo/count_predictions", _Count)),
         n_pending=n_pending,
@@ -127,19 +138,31 @@ def accuracy_of(answers: Sequence[Answer], truth: Mapping[str, str], *, turned: 
 
 
 def show_answers(answers: Sequence[Answer], output: Output) -> None:
-    """Show the first answers, and the statement that reads them."""
+    """Show some of the answers, and the statement that reads them."""
     output.say((PROJECT_ROOT / "include" / "sql" / f"{ANSWERS}.sql").read_text(encoding="utf-8").strip())
     table = Table(*(name.upper() for name in Answer._fields))
-    for answer in answers[:_SHOWN_ROWS]:
+    n_shown = min(len(answers), _SHOWN_ROWS)
+    for answer in (answers[place * len(answers) // n_shown] for place in range(n_shown)):
         table.add_row(
-            Text(answer.relative_path),
-            Text(answer.type),
+            Text(printable(answer.relative_path)),
+            Text(printable(answer.type)),
             f"{answer.confidence:.4f}",
             str(answer.version),
             f"{answer.pred_timestamp:%Y-%m-%d %H:%M:%S}",
         )
     output.table(table)
-    output.say(f"{len(answers)} rows, the first {min(len(answers), _SHOWN_ROWS)} are shown")
+    output.say(f"{len(answers)} rows, {n_shown} of them are shown")
+
+
+def show_quarantine(quarantine: Sequence[QuarantineRow], output: Output) -> None:
+    """Show what could not be decoded, if there is any."""
+    if not quarantine:
+        return
+    table = Table("STAGE", "RELATIVE_PATH", "REASON", title="What cannot be decoded is left out, and why (QUARANTINE)")
+    for row in quarantine[:_SHOWN_ROWS]:
+        table.add_row(row.stage, Text(printable(row.relative_path)), Text(printable(row.reason)))
+    output.table(table)
+    output.say(f"{len(quarantine)} rows, the first {min(len(quarantine), _SHOWN_ROWS)} are shown")
 
 
 def show_ledger(ledger: Sequence[LedgerRow], output: Output) -> None:

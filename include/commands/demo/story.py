@@ -63,8 +63,8 @@ class Story:
     chapters: list[Chapter] = field(default_factory=list)
     runs: dict[str, FollowedRun] = field(default_factory=dict)
     """By the step that started them."""
-    cured_answers: tuple[Answer, ...] = ()
-    """As they were after the retraining."""
+    delivered_answers: tuple[Answer, ...] = ()
+    """As they were after the latest delivery of images."""
 
     def train(self, step: str, title: str, **params: Any) -> None:
         """Train through the trigger form."""
@@ -89,7 +89,7 @@ class Story:
         with self.stopwatch.step(step, title):
             self.truth |= write()
             self._run(step, "inference", {})
-            self.cured_answers = self._note(title, step).answers
+            self.delivered_answers = self._note(title, step).answers
 
     def label(self, step: str, title: str) -> None:
         """Label the images of the turned camera, and let the next check see it."""

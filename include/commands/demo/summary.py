@@ -1,7 +1,7 @@
 """What the demo leaves behind for programs: `summary.json`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from include.commands.demo.story import Story
 from include.commands.follow import FollowedRun
 from include.commands.local.mails import ReceivedMail
 from include.commands.runs import described
+
+_TURNED = {"turned_before": "drift", "turned_after": "cured", "turned_after_rollback": "rollback"}
+"""The steps after which the turned camera's answers are judged, by what the summary calls that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,8 @@ class Summary:
     """Of each run, by its step."""
     hop_seconds: dict[str, float]
     seconds: dict[str, float]
+    dataset: dict[str, Any] | None = None
+    """Of a demo on one's own images: how many they are, and what came of them."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it in the form of the file."""
@@ -62,13 +67,16 @@ class Summary:
         output.table(table)
 
 
-def summarise(story: Story, findings: Findings, *, mails: Sequence[ReceivedMail]) -> Summary:
+def summarise(
+    story: Story, findings: Findings, *, mails: Sequence[ReceivedMail], dataset: Mapping[str, Any] | None = None
+) -> Summary:
     """Return the demo in numbers.
 
     Args:
         story: What happened.
         findings: What the warehouse holds at the end.
         mails: What the mail catcher caught.
+        dataset: What there is to say of one's own images.
     """
     accuracies: dict[str, float | None] = {f"test_{v.version}": v.accuracy for v in findings.versions}
     return Summary(
@@ -79,9 +87,7 @@ def summarise(story: Story, findings: Findings, *, mails: Sequence[ReceivedMail]
             "test": findings.versions[0].accuracy,
             **accuracies,
             "new_images": story.chapter("infer").upright_accuracy,
-            "turned_before": story.chapter("drift").turned_accuracy,
-            "turned_after": story.chapter("cured").turned_accuracy,
-            "turned_after_rollback": story.chapter("rollback").turned_accuracy,
+            **{name: story.chapter(step).turned_accuracy for name, step in _TURNED.items() if step in story.runs},
         },
         predictions=findings.n_predictions,
         pending=findings.n_pending,
@@ -93,6 +99,7 @@ def summarise(story: Story, findings: Findings, *, mails: Sequence[ReceivedMail]
         tasks={step: described(run)["tasks"] for step, run in story.runs.items()},
         hop_seconds={step: hop_seconds(run) for step, run in story.runs.items()},
         seconds={**story.stopwatch.seconds, "total": round(story.stopwatch.total, 2)},
+        dataset=dict(dataset) if dataset is not None else None,
     )
 
 

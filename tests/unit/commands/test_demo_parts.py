@@ -1,11 +1,28 @@
 import hashlib
+from datetime import datetime
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from include.commands.demo.findings import Answer, accuracy_of, read_findings
-from include.commands.local.contact_sheet import AnsweredImage, draw_contact_sheet
+from include.commands.console import Output
+from include.commands.demo.findings import (
+    Answer,
+    QuarantineRow,
+    accuracy_of,
+    read_findings,
+    show_answers,
+    show_quarantine,
+)
+from include.commands.local.contact_sheet import (
+    PHOTOS,
+    AnsweredImage,
+    Band,
+    draw_bands,
+    draw_contact_sheet,
+    evenly,
+    worst_first,
+)
 from include.commands.local.digits import N_DIGITS, write_batch, write_digits
 
 
@@ -88,15 +105,16 @@ def test_the_accuracy_of_a_camera_counts_an_image_without_an_answer_as_wrong():
 
 @pytest.mark.parametrize("name", ["digits"])
 def test_the_demo_s_pipeline_is_the_shipped_one_with_folders_of_its_own(tmp_path, name):
-    from include.commands.demo.verb import _write_inputs
+    from include.commands.demo.digits_plot import DigitsPlot
     from include.commands.local.state import LocalState
     from include.config import PROJECT_ROOT, load_pipeline, load_pipeline_named
 
     state = LocalState(tmp_path / "demo", is_demo=True)
     settings = state.read_settings().with_choices(pipelines=str(tmp_path / "demo" / "pipelines"))
 
-    _write_inputs(state, settings)
+    truth = DigitsPlot().write_inputs(state, settings, Output())
 
+    assert len(truth) == 200
     config = load_pipeline_named(name, tmp_path / "demo" / "pipelines")
     assert config.stages.training.url == f"file://{tmp_path}/demo/images/train/"
     assert config.retraining.mode == "automatic"
@@ -104,3 +122,68 @@ def test_the_demo_s_pipeline_is_the_shipped_one_with_folders_of_its_own(tmp_path
     shipped = load_pipeline(PROJECT_ROOT / "pipelines" / f"{name}.yaml")
     the_demo_s = {part: getattr(config, part) for part in ("stages", "retraining", "inference", "notify", "schedule")}
     assert shipped.model_copy(update=the_demo_s) == config
+
+
+def test_answers_are_shown_in_one_line_each(capsys):
+    answers = [Answer(f"{i}\n\x1b[31m.png", "a\tb", 0.9, 1, datetime(2026, 1, 1)) for i in range(100)]
+
+    show_answers(answers, Output())
+
+    shown = capsys.readouterr().out
+    assert "0\\n\\x1b[31m.png" in shown
+    assert "\x1b[31m" not in shown
+    assert "100 rows, 8 of them are shown" in shown
+
+
+def test_what_is_in_quarantine_is_shown_with_its_reason(capsys):
+    show_quarantine((), Output())
+    assert capsys.readouterr().out == ""
+
+    show_quarantine([QuarantineRow("NEW", f"cat/{i}.jpg", "is empty") for i in range(9)], Output())
+
+    shown = capsys.readouterr().out
+    assert "cat/0.jpg" in shown
+    assert "is empty" in shown
+    assert "9 rows, the first 8 are shown" in shown
+
+
+def test_photos_keep_their_proportions_and_a_broken_one_leaves_its_place(tmp_path):
+    formats = {"wide.jpg": ("RGB", (300, 100)), "tall.png": ("I;16", (100, 300)), "one.gif": ("P", (1, 1))}
+    formats |= {"a.webp": ("RGBA", (700, 700)), "b.bmp": ("1", (50, 50)), "c.tiff": ("CMYK", (90, 60))}
+    for name, (mode, size) in formats.items():
+        Image.new(mode, size).save(tmp_path / name)
+    (tmp_path / "broken.jpg").touch()
+    names = [*formats, "broken.jpg", "not there.jpg"]
+    images = [AnsweredImage(tmp_path / name, "a long name of a class, " * 5, 0.5, truth=None) for name in names]
+
+    shown = draw_bands([Band("all", images), Band("none", [])], tmp_path / "sheet.png", title="t" * 999, layout=PHOTOS)
+
+    assert shown == 8
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (8 * PHOTOS.cell, 40 + 30 + PHOTOS.height)
+        pixels = np.asarray(sheet.convert("L"))
+    first_cell = pixels[70 : 70 + PHOTOS.picture, : PHOTOS.cell]
+    black_rows = (first_cell < 20).sum(axis=1)
+    assert black_rows.max() == PHOTOS.picture  # as wide as may be
+    assert (black_rows > 0).sum() in range(44, 48)  # and a third as high
+    assert not (pixels[:, :2] < 20).any()  # nothing runs out of its cell
+
+
+def test_letters_that_the_font_lacks_are_told_apart(tmp_path):
+    Image.new("L", (32, 32)).save(tmp_path / "1.png")
+    for name, label in {"cat": "猫", "dog": "犬", "cat_by_number": "\\u732b"}.items():
+        image = AnsweredImage(tmp_path / "1.png", label, 0.5, truth=None)
+        draw_bands([Band("", [image])], tmp_path / f"{name}_sheet.png", title="猫", layout=PHOTOS)
+
+    cat, dog, number = ((tmp_path / f"{name}_sheet.png").read_bytes() for name in ("cat", "dog", "cat_by_number"))
+    assert cat != dog
+    assert cat == number
+
+
+def test_a_wrong_answer_is_one_whose_truth_is_known():
+    unknown, wrong = (AnsweredImage(None, "a", 0.1, truth) for truth in (None, "b"))
+    right = AnsweredImage(None, "a", 0.5, "a")
+
+    assert worst_first([right, unknown, wrong]) == [wrong, unknown, right]
+    assert evenly([right] * 3 + [wrong] * 3, 2) == [right, wrong]
+    assert evenly([], 5) == []

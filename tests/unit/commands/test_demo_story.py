@@ -5,7 +5,7 @@ import pytest
 
 from include.commands.airflow_answers import DagRun, TaskInstance
 from include.commands.console import Output
-from include.commands.demo.findings import Answer, CheckRow, Findings, LedgerRow, VersionRow, show_ledger
+from include.commands.demo.findings import Answer, CheckRow, Findings, LedgerRow, QuarantineRow, VersionRow, show_ledger
 from include.commands.demo.stopwatch import Stopwatch
 from include.commands.demo.story import Chapter, Story
 from include.commands.demo.summary import hop_seconds, summarise
@@ -50,6 +50,7 @@ FINDINGS = Findings(
         CheckRow("c2", "s", 1, 10, "INSUFFICIENT_DATA", "NONE", None),
     ),
     ledger=(LedgerRow(1, "PROMOTED", 1, None, "driftgate", "[bold] is a class"),),
+    quarantine=(QuarantineRow("NEW", "a\x1b[31m\nb.jpg", "is empty"),),
     outcomes={},
     n_predictions=5,
     n_pending=2,

@@ -1,0 +1,7 @@
+-- What could not be decoded, and why.
+SELECT
+    STAGE,
+    RELATIVE_PATH,
+    REASON
+FROM QUARANTINE
+ORDER BY STAGE, RELATIVE_PATH, ETAG
