@@ -28,7 +28,11 @@ from include.commands.airflow_answers import (
 from include.errors import CommandError
 
 URL_VARIABLE = "DRIFTGATE_AIRFLOW_URL"
+PAGES_VARIABLE = "DRIFTGATE_AIRFLOW_PAGES"
+"""Where a person's browser finds Airflow's pages, if that is another address than the command's."""
 TOKEN_VARIABLE = "DRIFTGATE_AIRFLOW_TOKEN"  # noqa: S105  the name of a variable, not a token
+USER_VARIABLE = "DRIFTGATE_AIRFLOW_USER"
+PASSWORD_VARIABLE = "DRIFTGATE_AIRFLOW_PASSWORD"  # noqa: S105  the name of a variable, not a password
 
 _TIMEOUT_S = 60.0
 _PAGE = 100
@@ -47,42 +51,47 @@ class AirflowApi:
         url: The address of Airflow, e.g. http://127.0.0.1:8080.
         client: The HTTP client, with the token in its headers.
         start_hint: What to say when nobody answers.
+        pages_url: The address of its pages as a person's browser finds them; by default the same.
     """
 
     url: str
     client: httpx.Client = field(repr=False)
     start_hint: str = "is it running?"
+    pages_url: str | None = None
 
     @classmethod
     def from_environment(cls) -> Self | None:
-        """Return a client for the Airflow that the environment names, None if it names none.
+        """Return a client for the Airflow that the environment names, by a token or a password; None if it names none.
 
         Raises:
-            CommandError: There is an address, but no token.
+            CommandError: There is an address, but neither a token nor a user with a password, or they are refused.
         """
-        url = os.environ.get(URL_VARIABLE)
+        url = os.environ.get(URL_VARIABLE, "").rstrip("/")
         if not url:
             return None
+        hint = f"is {URL_VARIABLE} right?"
         token = os.environ.get(TOKEN_VARIABLE)
         if not token:
-            raise CommandError(f"{URL_VARIABLE} is set but {TOKEN_VARIABLE} is not: both are needed")
-        return cls(url.rstrip("/"), _client(token=token), f"is {URL_VARIABLE} right?")
+            user, password = os.environ.get(USER_VARIABLE), os.environ.get(PASSWORD_VARIABLE)
+            if not (user and password):
+                raise CommandError(
+                    f"{URL_VARIABLE} is set but {TOKEN_VARIABLE} is not: it is needed, or {USER_VARIABLE} and "
+                    f"{PASSWORD_VARIABLE}"
+                )
+            with cls(url, _client(), hint) as anonymous:
+                token = anonymous._token(user, password, advice=f"is {PASSWORD_VARIABLE} right?")
+        return cls(url, _client(token=token), hint, os.environ.get(PAGES_VARIABLE, "").rstrip("/") or None)
 
     @classmethod
     def log_in(cls, url: str, *, user: str, password: str, start_hint: str) -> Self:
-        """Return a client with a token for this user.
+        """Return a client with a token for this user of a local instance.
 
         Raises:
             CommandError: Nobody answers, or the password is wrong.
         """
         with cls(url, _client(trust_env=False), start_hint) as anonymous:
-            answer = anonymous._send("POST", "/auth/token", json={"username": user, "password": password})
-            if answer.status_code == httpx.codes.UNAUTHORIZED:
-                raise CommandError(
-                    f"Airflow at {url} refuses the password of {user!r}: './driftgate down' and './driftgate up' "
-                    "start it with the one in the local state"
-                )
-            token = str(checked(answer).json()["access_token"])
+            advice = "'./driftgate down' and './driftgate up' start it with the one in the local state"
+            token = anonymous._token(user, password, advice=advice)
         return cls(url, _client(token=token, trust_env=False), start_hint)
 
     def __enter__(self) -> Self:
@@ -188,7 +197,14 @@ class AirflowApi:
 
     def run_page(self, run: DagRun) -> str:
         """Return the address of the page of a run."""
-        return f"{self.url}/dags/{quote(run.dag_id, safe='')}/runs/{quote(run.run_id, safe='')}"
+        pages = self.pages_url or self.url
+        return f"{pages}/dags/{quote(run.dag_id, safe='')}/runs/{quote(run.run_id, safe='')}"
+
+    def _token(self, user: str, password: str, *, advice: str) -> str:
+        answer = self._send("POST", "/auth/token", json={"username": user, "password": password})
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise CommandError(f"Airflow at {self.url} refuses the password of {user!r}: {advice}")
+        return str(checked(answer).json()["access_token"])
 
     def _trigger_once(self, dag_id: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
         answer = self._send("POST", path, json=body)

@@ -45,6 +45,8 @@ def pipeline_environment(state: LocalState, settings: Settings) -> dict[str, str
         CONNECTION_VARIABLE: json.dumps(connection),
         PIPELINES_VARIABLE: settings.pipelines,
         STORE_VARIABLE: str(state.store),
+        # The connector asks at each login in which cloud it runs, and waits 0.2 s for answers that nobody gives here.
+        "SNOWFLAKE_DISABLE_PLATFORM_DETECTION": "true",
         "NO_PROXY": past_proxies,
         "no_proxy": past_proxies,
     }
@@ -104,6 +106,9 @@ def _airflow_environment(state: LocalState, settings: Settings) -> dict[str, str
             # A task whose process was killed is found after this many seconds, not after five minutes.
             "task_instance_heartbeat_timeout": 60,
         },
+        # A supervisor that misses the end of its task's process, as it does with most that have torch, looks again
+        # after this many seconds. By default it keeps its worker from the next task for 5 s.
+        "workers": {"min_heartbeat_interval": 1},
         "dag_processor": {
             "dag_bundle_storage_path": state.airflow_home / "bundles",
             # A new pipeline file makes new DAGs within half a minute; parsing twice as often takes 20 % of a core.

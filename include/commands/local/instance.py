@@ -124,12 +124,13 @@ class LocalInstance:
     def _start_component(self, name: str) -> StartedProcess:
         return self.processes.start(
             name,
-            self._command(name),
+            self.command(name),
             environment=process_environment(self.state, self.settings),
             cwd=PROJECT_ROOT,
         )
 
-    def _command(self, name: str) -> list[str]:
+    def command(self, name: str) -> list[str]:
+        """Return what starts a component."""
         if name == WAREHOUSE:
             options: dict[str, object] = {
                 "--root": self.state.warehouse,
@@ -147,7 +148,7 @@ class LocalInstance:
             address = ["--host", LOOPBACK, "--port", str(self.settings.airflow_port)]
             return [sys.executable, "-m", "uvicorn", "airflow.api_fastapi.main:app", *address, "--no-access-log"]
         if name == SCHEDULER:
-            return [sys.executable, "-m", "include.commands.local.scheduler", "scheduler", "--skip-serve-logs"]
+            return [sys.executable, "-m", "include.commands.local.preloaded", "scheduler", "--skip-serve-logs"]
         airflow = {_MIGRATION: ["db", "migrate"], DAG_PROCESSOR: ["dag-processor"]}
         return [sys.executable, "-m", "airflow", *airflow[name]]
 

@@ -12,8 +12,10 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -118,7 +120,8 @@ class ProcessFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         mark = secrets.token_hex(16)
-        with self.log_file(name).open("ab") as log:
+        # Ctrl-C between the birth of the process and its file: nobody would know of it.
+        with _interrupt_deferred(), self.log_file(name).open("ab") as log:
             log.write(f"--- {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} start of {name}\n".encode())
             log.flush()
             try:
@@ -133,11 +136,11 @@ class ProcessFolder:
                 )
             except OSError as error:
                 raise CommandError(f"{name}: {command[0]} cannot be started ({error.strerror})") from error
-        try:
-            return self._record(name, child.pid, mark)
-        except BaseException:  # ctrl-C above all: nobody would know of it
-            child.kill()
-            raise
+            try:
+                return self._record(name, child.pid, mark)
+            except BaseException:
+                child.kill()
+                raise
 
     def _record(self, name: str, pid: int, mark: str) -> StartedProcess:
         """Write down what was started."""
@@ -180,6 +183,22 @@ class ProcessFolder:
 
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.json"
+
+
+@contextmanager
+def _interrupt_deferred() -> Iterator[None]:
+    """Let ctrl-C take effect at the end, not in the middle. Only the main thread is ever interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def _send(number: signal.Signals, processes: Iterable[psutil.Process]) -> None:

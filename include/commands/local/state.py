@@ -136,6 +136,10 @@ class LocalState:
         """Return a secret; it is made once."""
         return self.secret_file(name).read_text(encoding="utf-8")
 
+    def keep_secret(self, name: SecretName, text: str) -> None:
+        """Keep a secret that was chosen elsewhere, in place of one that is made."""
+        _write_private(self.root / "secrets" / name, text)
+
     def write_airflow_passwords(self) -> None:
         """Write the passwords where Airflow looks for them."""
         passwords = {ADMIN: self.secret("admin_password"), VIEWER: self.secret("viewer_password")}

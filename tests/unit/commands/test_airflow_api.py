@@ -195,6 +195,42 @@ def test_an_address_in_the_environment_needs_a_token(monkeypatch):
     assert "token" not in repr(api)
 
 
+def test_a_user_and_a_password_in_the_environment_log_in(monkeypatch):
+    # Given: what docker-compose.yaml tells the command, whose address is not the browser's
+    monkeypatch.delenv("DRIFTGATE_AIRFLOW_TOKEN", raising=False)
+    monkeypatch.setenv("DRIFTGATE_AIRFLOW_USER", "admin")
+    monkeypatch.setenv("DRIFTGATE_AIRFLOW_PASSWORD", "pw")
+    monkeypatch.setenv("DRIFTGATE_AIRFLOW_PAGES", "http://airflow.example.com/")
+    answers = {
+        "POST /auth/token": (201, {"access_token": "secret"}),
+        "GET /api/v2/dags": (200, {"dags": [{"dag_id": "a"}], "total_entries": 1}),
+    }
+    with airflow_server(answers) as server:
+        monkeypatch.setenv("DRIFTGATE_AIRFLOW_URL", f"{server.url}/")
+
+        # When
+        with AirflowApi.from_environment() as api:
+            assert api.dag_ids() == {"a"}
+            page = api.run_page(RUN)
+
+        # Then
+        assert server.requests[0].body == {"username": "admin", "password": "pw"}
+        assert server.requests[1].authorization == "Bearer secret"
+        assert page == "http://airflow.example.com/dags/digits_training/runs/manual__1"
+
+
+def test_a_wrong_password_in_the_environment_is_told_with_its_variable(monkeypatch):
+    monkeypatch.delenv("DRIFTGATE_AIRFLOW_TOKEN", raising=False)
+    monkeypatch.setenv("DRIFTGATE_AIRFLOW_USER", "admin")
+    monkeypatch.setenv("DRIFTGATE_AIRFLOW_PASSWORD", "my-secret")
+    with airflow_server({"POST /auth/token": (401, {"detail": "Invalid credentials"})}) as server:
+        monkeypatch.setenv("DRIFTGATE_AIRFLOW_URL", server.url)
+        with pytest.raises(CommandError, match=r"'admin': is DRIFTGATE_AIRFLOW_PASSWORD right\?") as refused:
+            AirflowApi.from_environment()
+
+    assert "my-secret" not in str(refused.value)
+
+
 def test_pages_of_runs_and_logs_can_be_opened():
     api = AirflowApi("http://127.0.0.1:8080", httpx.Client())
     run = RUN._replace(run_id="manual__2026-01-01T00:00:00+00:00")

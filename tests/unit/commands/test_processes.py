@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -164,3 +165,20 @@ def test_it_survives_ctrl_c_in_the_terminal(folder):
 
     assert os.getpgid(process.pid) != os.getpgid(0)
     assert os.getsid(process.pid) == process.pid
+
+
+def test_ctrl_c_while_a_process_is_born_comes_when_it_is_known(folder, monkeypatch):
+    born = subprocess.Popen
+
+    def born_and_interrupted(*arguments, **values):
+        child = born(*arguments, **values)
+        os.kill(os.getpid(), signal.SIGINT)
+        return child
+
+    monkeypatch.setattr(subprocess, "Popen", born_and_interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        start(folder, "sleeper", SLEEP)
+
+    assert folder.find_running("sleeper") is not None
+    assert folder.stop(["sleeper"], grace_s=5) == ["sleeper"]
