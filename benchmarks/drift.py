@@ -8,8 +8,6 @@ confidences: enough of them to tell thresholds apart.
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,8 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.drift_runs import N_WINDOWS, WINDOW, Kind, SplitRuns, result_file
 from benchmarks.figures import RESULTS, Figure, as_markdown, figure_of, write
-from include.commands.local.environment import CONNECTION_VARIABLE
-from include.config import PROJECT_ROOT
+from benchmarks.own_airflow import PASSWORD, USER, airflow_environment, run_python
 from include.config_parts import DriftConfig
 from include.drift.histograms import wasserstein_distances
 from include.drift.thresholds import compare_confidences
@@ -32,7 +29,6 @@ from include.drift.verdict import is_drift
 from include.models.baseline import Baseline
 from include.warehouse.embedded.server import running_server
 
-_PASSWORD = "for this run only"  # noqa: S105
 _FIXED = 0.1
 """The threshold that Evidently has for Wasserstein-1 in standard deviations of the baseline."""
 _N_RESAMPLES = 4_000
@@ -59,45 +55,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def real_runs(folder: Path, *, n_splits: int) -> Iterator[SplitRuns]:
     """Run the DAGs of each split, each in a process of its own, against one embedded warehouse."""
-    with running_server(folder / "warehouse", user="bench", password=_PASSWORD) as server:
-        environment = _environment(folder, host=server.host, port=server.port)
-        _run_python(["-m", "airflow", "db", "migrate"], environment)
+    with running_server(folder / "warehouse", user=USER, password=PASSWORD) as server:
+        environment = airflow_environment(folder, host=server.host, port=server.port)
+        run_python(["-m", "airflow", "db", "migrate"], environment)
         for split in range(n_splits):
             started = time.monotonic()
-            _run_python(["-m", "benchmarks.drift_runs", "--split", str(split), "--folder", str(folder)], environment)
+            run_python(["-m", "benchmarks.drift_runs", "--split", str(split), "--folder", str(folder)], environment)
             runs = SplitRuns.from_json(json.loads(result_file(folder, split).read_text(encoding="utf-8")))
             print(_story(runs, time.monotonic() - started), flush=True)
             yield runs
-
-
-def _environment(folder: Path, *, host: str, port: int) -> dict[str, str]:
-    """Return an environment with an Airflow home of its own: a live scheduler would take the runs' tasks."""
-    extra = {"account": "embedded", "host": host, "port": port, "protocol": "http"}
-    connection = {"conn_type": "snowflake", "login": "bench", "password": _PASSWORD, "extra": extra}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW"))}
-    return inherited | {
-        "AIRFLOW_HOME": str(folder / "airflow"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
-        "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), str(PROJECT_ROOT / "plugins")]),
-        CONNECTION_VARIABLE: json.dumps(connection),
-    }
-
-
-def _run_python(arguments: Sequence[str], environment: dict[str, str]) -> None:
-    """Run Python; what it says is shown only when it fails."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        print(done.stdout[-5_000:])
-        done.check_returncode()
 
 
 def _story(runs: SplitRuns, seconds: float) -> str:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
+from benchmarks.own_airflow import Dags
 from include.config import PIPELINES_VARIABLE, PROJECT_ROOT, PipelineConfig
 from include.handover import Handover
 
@@ -90,7 +91,7 @@ def run_split(folder: Path, split: int) -> SplitRuns:
     digits.write_training(folder / config.name / "train")
     with WarehouseHook.for_pipeline(config).session() as warehouse:
         run_setup(warehouse, config)
-        dags = _Dags(config)
+        dags = Dags(config.name)
         dags.run("training")
         champion = read_champion(warehouse)
         baseline = read_baseline(warehouse, champion.version) if champion else None
@@ -159,28 +160,6 @@ class _Digits:
         path.parent.mkdir(parents=True, exist_ok=True)
         levels = np.rot90(self._images[index]) if is_turned else self._images[index]
         Image.fromarray(np.ascontiguousarray(levels)).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC).save(path)
-
-
-class _Dags:
-    """The DAGs of a pipeline, run to their ends in this process."""
-
-    def __init__(self, config: PipelineConfig) -> None:
-        from airflow.dag_processing.bundles.manager import DagBundlesManager
-        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-
-        DagBundlesManager().sync_bundles_to_db()
-        self._bag = DagBag(PROJECT_ROOT / "dags")
-        if self._bag.import_errors:
-            raise RuntimeError(f"the DAGs cannot be read: {self._bag.import_errors}")
-        sync_bag_to_db(self._bag, "dags-folder", None)
-        self._name = config.name
-
-    def run(self, kind: str) -> Any:
-        dag = self._bag.dags[f"{self._name}_{kind}"]
-        run = dag.test()
-        if run.state != "success":
-            raise RuntimeError(f"{dag.dag_id}: the run ended as {run.state}")
-        return run
 
 
 def _checked(warehouse: Any, run: Any, kind: Kind, *, is_first: bool) -> CheckedWindow:
