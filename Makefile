@@ -3,10 +3,12 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A worker per core: tests/distribution.py says who runs what. Each may take two gigabytes with what it starts.
+PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down check format test test-quick bench bench-demo bench-drift bench-suite bench-warehouse requirements clean
+.PHONY: help install demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-memory bench-suite bench-warehouse requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +22,8 @@ $(INSTALLED): requirements.txt
 	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.txt
 	@touch $@
 
-demo: $(INSTALLED)  ## Train, classify and show the answers on scikit-learn's digits, on this machine
-	@./driftgate demo
+demo: $(INSTALLED)  ## The whole story on scikit-learn's digits; DATASET=path/to/folder: on your own images
+	@./driftgate demo $${DATASET:+--dataset "$$DATASET"}
 
 up: $(INSTALLED)  ## Start the embedded warehouse and Airflow
 	@./driftgate up
@@ -29,23 +31,27 @@ up: $(INSTALLED)  ## Start the embedded warehouse and Airflow
 down:  ## End what the demo or `make up` started
 	@./driftgate down --all
 
-check: $(INSTALLED)  ## Lint, format and types of Python and SQL
+check: $(INSTALLED)  ## Lint, format and types of Python and SQL; docker-compose.yaml
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar include/sql
+	$(BIN)/python -m tests.compose.validate
 
 format: $(INSTALLED)  ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(INSTALLED)  ## All tests, the one through the real scheduler too
-	$(BIN)/pytest
+test: $(INSTALLED)  ## All tests, the ones through the real scheduler too
+	$(PYTEST)
+
+test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's postgresql and redis-server
+	DRIFTGATE_CELERY_TEST=required $(BIN)/pytest tests/end_to_end/test_celery.py
 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
-	$(BIN)/pytest -m "not end_to_end and not slow"
+	$(PYTEST) -m "not end_to_end and not slow"
 
-bench: bench-demo bench-drift bench-warehouse bench-suite  ## All benchmarks
+bench: bench-demo bench-drift bench-warehouse bench-memory bench-suite $(if $(DATASET),bench-garments)  ## All benchmarks; that of the garments with DATASET=path/to/garments
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
@@ -55,6 +61,12 @@ bench-drift: $(INSTALLED)  ## How often the drift check alarms, and what it take
 
 bench-warehouse: $(INSTALLED)  ## What the embedded warehouse takes: benchmarks/results/warehouse.json
 	$(BIN)/python -m benchmarks.warehouse
+
+bench-garments: $(INSTALLED)  ## What the demo reaches on photos, DATASET=path/to/garments: benchmarks/results/garments.json
+	$(BIN)/python -m benchmarks.garments $${DATASET:+--dataset "$$DATASET"}
+
+bench-memory: $(INSTALLED)  ## What each task takes of memory with 100,000 images: benchmarks/results/memory.json
+	$(BIN)/python -m benchmarks.memory
 
 bench-suite: $(INSTALLED)  ## What the tests take: benchmarks/results/suite.json
 	$(BIN)/python -m benchmarks.suite

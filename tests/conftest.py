@@ -2,44 +2,77 @@
 
 import json
 import os
+import shutil
 import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from io import BytesIO
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from distribution import ByFile, place_in_order
+from schema_template import SchemaTemplate
+from stage_pictures import put_picture
 
 from include.config import PipelineConfig
+from include.registry.ledger import append_event
 from include.store.files import FileStore
-from include.warehouse.embedded.server import running_server
+from include.warehouse.embedded.server import RunningServer, running_server
 from include.warehouse.session import Warehouse
 from include.warehouse.setup import run_setup
 
 # Airflow reads its settings when it is first imported, whichever test that happens in.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="driftgate-airflow-")
+os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"  # as `up` does: 0.2 s for each session
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags")
 os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(Path(__file__).parents[1] / "plugins")
+
+# Torch reads these when it is first imported: a thread that waits by spinning keeps a core from the other tests.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 USER = "driftgate"
 PASSWORD = "a password of the tests"
 
 
+def pytest_unconfigure() -> None:
+    """Remove Airflow's home."""
+    shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first."""
+    items.sort(key=place_in_order)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Let the tests of a file stay together, however they are asked for."""
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
 @pytest.fixture(scope="session")
-def embedded_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The embedded warehouse, as the JSON of an Airflow connection, to which Airflow's connection `warehouse` leads."""
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """The embedded warehouse, in a thread of this process."""
     root = tmp_path_factory.mktemp("warehouse")
     with running_server(root, user=USER, password=PASSWORD, idle_transaction_s=2.0) as server:
-        extra = {"account": "embedded", "host": server.host, "port": server.port, "protocol": "http"}
-        connection = json.dumps({"conn_type": "snowflake", "login": USER, "password": PASSWORD, "extra": extra})
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setenv("AIRFLOW_CONN_WAREHOUSE", connection)
-            yield connection
+        yield server
+
+
+@pytest.fixture(scope="session")
+def embedded_warehouse(embedded_server: RunningServer) -> Iterator[str]:
+    """The embedded warehouse, as the JSON of an Airflow connection, to which Airflow's connection `warehouse` leads."""
+    extra = {"account": "embedded", "host": embedded_server.host, "port": embedded_server.port, "protocol": "http"}
+    connection = json.dumps({"conn_type": "snowflake", "login": USER, "password": PASSWORD, "extra": extra})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AIRFLOW_CONN_WAREHOUSE", connection)
+        yield connection
 
 
 @pytest.fixture
@@ -91,12 +124,54 @@ def open_session(embedded_warehouse: str, config: PipelineConfig) -> Iterator[Ca
         yield lambda: stack.enter_context(WarehouseHook.for_pipeline(config).session())
 
 
+@pytest.fixture(scope="session")
+def schema_template(
+    embedded_server: RunningServer,
+    embedded_warehouse: str,
+    new_config: Callable[[Path], PipelineConfig],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> SchemaTemplate:
+    """A schema that was set up once, of which each test gets a copy."""
+    from driftgate.hooks import WarehouseHook
+
+    config = new_config(tmp_path_factory.mktemp("template"))
+    with WarehouseHook.for_pipeline(config).session() as session:
+        run_setup(session, config)
+    return SchemaTemplate(embedded_server, config)
+
+
 @pytest.fixture
-def warehouse(open_session: Callable[[], Warehouse], config: PipelineConfig) -> Warehouse:
+def warehouse(
+    open_session: Callable[[], Warehouse], config: PipelineConfig, schema_template: SchemaTemplate
+) -> Warehouse:
     """A session on the schema of a pipeline that is set up."""
     session = open_session()
-    run_setup(session, config)
+    schema_template.copy_to(config)
     return session
+
+
+@pytest.fixture
+def add_version(warehouse: Warehouse, config: PipelineConfig) -> Callable[..., None]:
+    """A function that registers a version without a model and makes it champion, unless it is told not to."""
+
+    def append(version: int, event: str) -> None:
+        warehouse.run(
+            "registry/insert_version",
+            snapshot_id="snapshot",
+            config=config.to_json(),
+            metrics='{"accuracy": 0.9}',
+            n_training_images=7,
+            artifact_path=f"{version}/",
+            sha256=f"sha of {version}",
+            temperature=1.0,
+            run_id=f"training {version}",
+        )
+        append_event(warehouse, event, version=version, run_id=f"training {version}", reason=None)
+
+    def add(version: int, *, is_champion: bool = True) -> None:
+        warehouse.alone(lambda: append(version, "PROMOTED" if is_champion else "GATE_FAILED"))
+
+    return add
 
 
 @pytest.fixture
@@ -120,13 +195,4 @@ def store(config: PipelineConfig) -> FileStore:
 @pytest.fixture
 def put_image(tmp_path: Path) -> Callable[..., Path]:
     """A function that puts a small picture into a stage's folder; equal colours make equal files."""
-
-    def put(path: str, *, colour: tuple[int, int, int], stage: str = "train", size: int = 20) -> Path:
-        buffer = BytesIO()
-        Image.new("RGB", (size, size), colour).save(buffer, "PNG")
-        target = tmp_path / stage / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(buffer.getvalue())
-        return target
-
-    return put
+    return partial(put_picture, tmp_path)

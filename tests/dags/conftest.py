@@ -7,23 +7,31 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from email import message_from_bytes, policy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from aiosmtpd.controller import Controller
-from dag_runs import Mailbox
+from dag_runs import (
+    Mailbox,
+    PutImage,
+    as_run,
+    put_pictures,
+    read_dags,
+    run_to_its_end,
+    write_pipeline_file,
+)
+from schema_template import SchemaTemplate
+from stage_pictures import put_picture
+from trained import TrainedPipeline
 
 from include.config import PipelineConfig
 from include.config_parts import NotifyConfig
-from include.registry.ledger import append_event, champion_event_seq
+from include.registry.ledger import champion_event_seq
+from include.warehouse.embedded.server import RunningServer
 from include.warehouse.session import Warehouse
 
-ROOT = Path(__file__).parents[2]
-COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
-
-PutImage = Callable[..., Path]
 Run = Callable[..., Any]
 
 
@@ -51,24 +59,14 @@ def pipelines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def write_pipeline(pipelines: Path) -> Callable[[PipelineConfig], Path]:
-    def write(config: PipelineConfig) -> Path:
-        path = pipelines / f"{config.name}.yaml"
-        path.write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
-        return path
-
-    return write
+    return partial(write_pipeline_file, pipelines)
 
 
 @pytest.fixture
 def load_dags(airflow_home: Path, pipelines: Path) -> Callable[[], Any]:
     """A function that reads dags/ as the DAG processor does."""
 
-    def load() -> Any:
-        from airflow.dag_processing.dagbag import DagBag
-
-        return DagBag(ROOT / "dags")
-
-    return load
+    return read_dags
 
 
 @pytest.fixture
@@ -99,36 +97,45 @@ def mailbox(mail_port: int) -> Iterator[Mailbox]:
 @pytest.fixture
 def pictures(put_image: PutImage) -> None:
     """Three classes that differ in colour, 20 images each, and nine new images."""
-    for label, (red, green, blue) in COLOURS.items():
-        for i in range(20):
-            shade = 120 + 6 * i
-            put_image(f"{label}/{i}.png", colour=(red * shade, green * shade, blue * shade))
-        for i in range(3):
-            shade = 123 + 30 * i
-            put_image(f"{label} {i}.png", colour=(red * shade, green * shade, blue * shade), stage="new")
+    put_pictures(put_image)
+
+
+@pytest.fixture(scope="session")
+def trained_pipeline(
+    airflow_home: Path,
+    embedded_server: RunningServer,
+    schema_template: SchemaTemplate,
+    new_config: Callable[[Path], PipelineConfig],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> TrainedPipeline:
+    """A pipeline whose training DAG has run once on `pictures`, which nothing changes any more."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = new_config(folder)
+    schema_template.copy_to(config)
+    put_pictures(partial(put_picture, folder))
+    with pytest.MonkeyPatch.context() as patched:
+        (folder / "pipelines").mkdir()
+        patched.setenv("DRIFTGATE_PIPELINES", str(folder / "pipelines"))
+        write_pipeline_file(folder / "pipelines", as_run(config).model_copy(update={"notify": NotifyConfig()}))
+        assert run_to_its_end(read_dags(), f"{config.name}_training").state == "success"
+    return TrainedPipeline(folder, SchemaTemplate(embedded_server, config))
 
 
 @pytest.fixture
-def add_champions(warehouse: Warehouse, config: PipelineConfig) -> Callable[[int], None]:
-    """A function that promotes versions one after the other: rows of the ledger, without models."""
+def trained_champion(
+    trained_pipeline: TrainedPipeline, warehouse: Warehouse, config: PipelineConfig, tmp_path: Path
+) -> None:
+    """Version 1 is champion, trained on `pictures`: what a training run has left, without the time it takes."""
+    trained_pipeline.copy_to(config, tmp_path)
 
-    def append(version: int) -> None:
-        warehouse.run(
-            "registry/insert_version",
-            snapshot_id="snapshot",
-            config=config.to_json(),
-            metrics='{"accuracy": 0.9}',
-            n_training_images=7,
-            artifact_path=f"{version}/",
-            sha256=f"sha of {version}",
-            temperature=1.0,
-            run_id=f"training {version}",
-        )
-        append_event(warehouse, "PROMOTED", version=version, run_id=f"training {version}", reason=None)
+
+@pytest.fixture
+def add_champions(add_version: Callable[[int], None]) -> Callable[[int], None]:
+    """A function that promotes versions one after the other: rows of the ledger, without models."""
 
     def add(n: int) -> None:
         for version in range(1, n + 1):
-            warehouse.alone(lambda version=version: append(version))  # type: ignore[misc]
+            add_version(version)
 
     return add
 
@@ -192,20 +199,11 @@ def run(
 
     Mails are sent to one person; without the fixture `mailbox` the server is down.
     """
-    longer = config.training.model_copy(update={"n_epochs": 12})
-    two_batches = config.inference.model_copy(update={"batch_size": 5, "max_tasks": 2})
     somebody = NotifyConfig(emails=("oncall@example.com",))
-    write_pipeline(config.model_copy(update={"training": longer, "inference": two_batches, "notify": somebody}))
+    write_pipeline(as_run(config).model_copy(update={"notify": somebody}))
     dags = load_dags()
-    assert dags.import_errors == {}
 
     def to_its_end(kind: str, *, asked_at: datetime | None = None, **params: Any) -> Any:
-        from airflow.dag_processing.dagbag import sync_bag_to_db
-
-        sync_bag_to_db(dags, "dags-folder", None)
-        dag = dags.dags[f"{config.name}_{kind}"]
-        for task in dag.tasks:
-            task.retries = 0
-        return dag.test(run_after=asked_at, run_conf=params)
+        return run_to_its_end(dags, f"{config.name}_{kind}", asked_at=asked_at, **params)
 
     return to_its_end

@@ -1,12 +1,65 @@
-"""What the tests ask of a DAG run that has ended, and how they answer one that waits for a person."""
+"""How the tests run a DAG, what they ask of the run when it has ended, and how they answer one that waits."""
 
 from collections.abc import Callable
+from datetime import datetime
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from include.config import PipelineConfig
 
 Mailbox = list[EmailMessage]
+PutImage = Callable[..., Path]
+
+ROOT = Path(__file__).parents[2]
+COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
+
+
+def put_pictures(put_image: PutImage) -> None:
+    """Put images of three classes that differ in colour, 20 of each, and nine new ones."""
+    for label, (red, green, blue) in COLOURS.items():
+        for i in range(20):
+            shade = 120 + 6 * i
+            put_image(f"{label}/{i}.png", colour=(red * shade, green * shade, blue * shade))
+        for i in range(3):
+            shade = 123 + 30 * i
+            put_image(f"{label} {i}.png", colour=(red * shade, green * shade, blue * shade), stage="new")
+
+
+def as_run(config: PipelineConfig) -> PipelineConfig:
+    """Return a pipeline as the tests run it: two batches, and epochs enough to learn three colours."""
+    return config.model_copy(
+        update={
+            "training": config.training.model_copy(update={"n_epochs": 12}),
+            "inference": config.inference.model_copy(update={"batch_size": 5, "max_tasks": 2}),
+        }
+    )
+
+
+def write_pipeline_file(folder: Path, config: PipelineConfig) -> Path:
+    """Write a pipeline's file."""
+    path = folder / f"{config.name}.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
+    return path
+
+
+def read_dags() -> Any:
+    """Read dags/ as the DAG processor does."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(ROOT / "dags")
+
+
+def run_to_its_end(dags: Any, dag_id: str, *, asked_at: datetime | None = None, **params: Any) -> Any:
+    """Run a DAG to its end, as if it had been asked for at some time; return the run."""
+    assert dags.import_errors == {}
+    dag = dags.dags[dag_id]
+    for task in dag.tasks:
+        task.retries = 0
+    return dag.test(run_after=asked_at, run_conf=params)
 
 
 def states(dag_run: Any) -> dict[str, str]:

@@ -208,9 +208,8 @@ def test_an_approval_that_comes_after_the_champion_has_changed_trains_nothing(
 
 
 def test_an_approved_request_trains_although_the_mail_server_is_down(
-    pictures: None, add_check: AddCheck, run: Run, query: Query, monkeypatch: pytest.MonkeyPatch
+    trained_champion: None, add_check: AddCheck, run: Run, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("training")
     while_parked(monkeypatch, lambda ti: answer(ti, "Approve", user="ann"))
 
     training = run("training", check_id=add_check())

@@ -70,9 +70,8 @@ def test_from_staged_images_to_answers_in_the_warehouse(
 
 
 def test_training_again_on_the_same_images_is_another_version_of_the_same_snapshot(
-    pictures: None, run: Run, query: Query
+    trained_champion: None, run: Run, query: Query
 ) -> None:
-    run("training")
     run("training")
 
     assert query("SELECT COUNT(*) FROM SNAPSHOTS") == [(1,)]
@@ -122,14 +121,13 @@ def test_a_training_that_fails_is_told_and_leaves_no_green_run(
 
 
 def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
-    pictures: None,
+    trained_champion: None,
     run: Run,
     query: Query,
     mailbox: Mailbox,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    run("training")
     from include.store import preparation
 
     prepare = preparation.prepare_batch
@@ -153,7 +151,7 @@ def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
     told = f"failed: predict[1]; {n_answered} images classified, {n_answered} answers are new; drift check "
     assert outcome.startswith(told)
     assert outcome.endswith(": INSUFFICIENT_DATA, NONE")
-    assert kinds(mailbox) == ["promoted", "failed"]
+    assert kinds(mailbox) == ["failed"]
     assert f"predict[1] failed in run {inference.run_id}" in text(mailbox[-1])
     assert 0 < n_answered < 9
     assert run("inference").state == "success"
@@ -162,9 +160,8 @@ def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
 
 
 def test_after_a_failed_commit_nothing_is_judged_and_the_next_run_answers(
-    pictures: None, run: Run, query: Query, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+    trained_champion: None, run: Run, query: Query, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("training")
     from include.warehouse import write_back
 
     def lose_rows(*arguments: Any, **values: Any) -> None:
@@ -179,7 +176,7 @@ def test_after_a_failed_commit_nothing_is_judged_and_the_next_run_answers(
     assert states(inference)["check_drift"] == states(inference)["nothing"] == "upstream_failed"
     assert query("SELECT OUTCOME FROM RUNS WHERE KIND = 'inference'") == [("failed: commit_predictions",)]
     assert query("SELECT COUNT(*) FROM DRIFT_CHECKS") == [(0,)]
-    assert kinds(mailbox) == ["promoted", "failed"]
+    assert kinds(mailbox) == ["failed"]
 
     assert run("inference").state == "success"
     assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(9, 9)]
@@ -187,9 +184,8 @@ def test_after_a_failed_commit_nothing_is_judged_and_the_next_run_answers(
 
 
 def test_a_batch_that_cannot_be_prepared_does_not_keep_the_other_one_back(
-    pictures: None, run: Run, query: Query, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    trained_champion: None, run: Run, query: Query, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run("training")
     locked = [tmp_path / "new" / f"{name}.png" for name in ("blue 0", "blue 1", "blue 2", "green 0")]
     contents = [path.read_bytes() for path in locked]
     # The files vanish after the stage was listed.

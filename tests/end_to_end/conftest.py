@@ -4,12 +4,11 @@ It is started and ended by the command itself, on free ports, in a temporary fol
 own calls `instance.write_pipeline` and puts images into `instance.images(name, stage)`.
 """
 
-import os
 import socket
 from collections.abc import Iterator
 
 import pytest
-from running_instance import COMPONENTS, RunningInstance
+from running_instance import COMPONENTS, RunningInstance, users_environment
 
 from include.commands.local.digits import write_digits
 
@@ -20,7 +19,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstan
     root = tmp_path_factory.mktemp("instance")
     airflow_port, warehouse_port, mail_port = _free_ports(3)
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "DRIFTGATE_"))},
+        **users_environment(),
         "DRIFTGATE_STATE": str(root / "state"),
         "DRIFTGATE_PIPELINES": str(root / "pipelines"),
         "DRIFTGATE_AIRFLOW_PORT": str(airflow_port),

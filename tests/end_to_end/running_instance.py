@@ -1,6 +1,7 @@
 """A local instance that runs for the whole test session, as its tests see it."""
 
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,12 @@ from include.config import PROJECT_ROOT
 
 COMMAND = PROJECT_ROOT / "driftgate"
 COMPONENTS = ["warehouse", "mail-catcher", "scheduler", "dag-processor", "api-server"]
+
+
+def users_environment() -> dict[str, str]:
+    """Return the environment without what the tests have put into it: a user's Airflow has all threads."""
+    tests_own = ("AIRFLOW", "DRIFTGATE_", "OMP_", "PYTEST_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(tests_own)}
 
 
 @dataclass(frozen=True)

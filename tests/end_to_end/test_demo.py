@@ -6,15 +6,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from running_instance import COMMAND, RunningInstance
+from running_instance import COMMAND, users_environment
 
 pytestmark = pytest.mark.end_to_end
 
 
-def test_the_demo_tells_the_whole_story(instance: RunningInstance, tmp_path: Path, free_ports: list[int]) -> None:
-    environment = {**instance.environment, "DRIFTGATE_STATE": str(tmp_path)}
-    for variable in [name for name in environment if name.startswith("DRIFTGATE_") and name != "DRIFTGATE_STATE"]:
-        environment.pop(variable)
+def test_the_demo_tells_the_whole_story(tmp_path: Path, free_ports: list[int]) -> None:
+    environment = {**users_environment(), "DRIFTGATE_STATE": str(tmp_path)}
 
     def driftgate(*arguments: str) -> str:
         done = subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True, check=False)
