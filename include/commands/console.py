@@ -31,3 +31,8 @@ class Output:
         """Write the result, if it was asked for as JSON."""
         if self.as_json:
             print(json.dumps(result, indent=2, default=str))
+
+
+def printable(text: str) -> str:
+    """Return a text in one line: line feeds, escape sequences and halves of characters are written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

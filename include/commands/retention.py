@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from include.commands.console import Output
-from include.commands.demo.names import printable
+from include.commands.console import Output, printable
 from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
 from include.commands.warehouse_access import open_warehouse

@@ -7,8 +7,7 @@ from typing import NamedTuple
 from rich.table import Table
 from rich.text import Text
 
-from include.commands.console import Output
-from include.commands.demo.names import printable
+from include.commands.console import Output, printable
 from include.commands.local.digits import TURNED_FOLDER
 from include.config import PROJECT_ROOT
 from include.warehouse.session import Warehouse

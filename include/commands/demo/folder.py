@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from include.catalog.broken import MIN_BAD_IMAGES
 from include.catalog.snapshot import MIN_IMAGES_PER_CLASS
+from include.commands.console import printable
 from include.commands.demo.headers import FORMATS, Headers, read_short_side, starts_like_an_image
-from include.commands.demo.names import printable
 from include.commands.local.digits import TURNED_FOLDER
 from include.config_parts import ImagesConfig
 from include.errors import CommandError

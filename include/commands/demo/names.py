@@ -1,4 +1,4 @@
-"""Names of files and folders, which may hold anything: as one can show them, and as a pipeline may be called."""
+"""What the pipeline of a folder is called, whose own name may hold anything."""
 
 import re
 import unicodedata
@@ -11,11 +11,6 @@ from include.config import PipelineConfig
 
 _LONGEST = 48
 """So that DAGs and stages that begin with the name stay readable."""
-
-
-def printable(text: str) -> str:
-    """Return a text in one line: line feeds, escape sequences and halves of characters are written out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def pipeline_name(folder: Path) -> str:

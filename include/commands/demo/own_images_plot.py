@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from include.commands.console import Output
+from include.commands.console import Output, printable
 from include.commands.demo.findings import Answer, Findings
 from include.commands.demo.folder import ImageFolder, read_image_folder
 from include.commands.demo.machine import this_machine
-from include.commands.demo.names import pipeline_name, printable
+from include.commands.demo.names import pipeline_name
 from include.commands.demo.pipeline_file import pipeline_text
 from include.commands.demo.plot import RECIPIENT, Plot, images_folder, stage_url
 from include.commands.demo.stages import place_images, place_turned

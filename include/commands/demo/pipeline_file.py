@@ -9,9 +9,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from include.commands.console import printable
 from include.commands.demo.folder import ImageFolder
 from include.commands.demo.machine import Machine
-from include.commands.demo.names import pipeline_name, printable
+from include.commands.demo.names import pipeline_name
 from include.config_parts import SMALL_CNN_MAX_SIZE, Architecture, ImagesConfig
 from include.config_types import STAGE_URL
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from include.commands.console import printable
 from include.commands.demo.folder import FoundImage
-from include.commands.demo.names import printable
 from include.errors import CommandError, UnreadableImageError
 
 _JPEG_QUALITY = 92
