@@ -50,6 +50,9 @@ _SIGNATURES: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (b"MM\x00*", TiffImageFile),
 )
 
+FORMATS = tuple(dict.fromkeys(str(image_type.format) for _, image_type in _SIGNATURES))
+"""The formats that are decoded."""
+
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -97,21 +100,24 @@ def decode(content: bytes, *, size: int, turn: Turn = nullcontext) -> DecodedIma
         raise UnreadableImageError("is empty")
     if len(content) > MAX_BYTES:
         raise UnreadableImageError(f"is too large: {len(content):,} bytes, more than {MAX_BYTES:,}")
-    file_type = _file_type(content)
+    image_type = file_type(content)
     try:
-        return _decode(file_type, content, size, turn)
+        return _decode(image_type, content, size, turn)
     except _DECODER_ERRORS as error:
-        raise UnreadableImageError(_reason(file_type, error)) from error
+        raise UnreadableImageError(_reason(image_type, error)) from error
 
 
-def _file_type(content: bytes) -> type[ImageFile.ImageFile]:
-    """Tell the format by the first bytes; names and declared types of files are often wrong."""
-    for signature, file_type in _SIGNATURES:
-        if content.startswith(signature) and (file_type is not WebPImageFile or content[8:12] == b"WEBP"):
-            return file_type
-    formats = ", ".join(dict.fromkeys(str(file_type.format) for _, file_type in _SIGNATURES))
-    start = repr(content[:24]).removeprefix("b")
-    raise UnreadableImageError(f"is not an image ({formats}): starts with {start}")
+def file_type(start: bytes) -> type[ImageFile.ImageFile]:
+    """Tell the format by a file's first bytes (24 are enough); names and declared types of files are often wrong.
+
+    Raises:
+        UnreadableImageError: It is none of `FORMATS`.
+    """
+    for signature, image_type in _SIGNATURES:
+        if start.startswith(signature) and (image_type is not WebPImageFile or start[8:12] == b"WEBP"):
+            return image_type
+    shown = repr(start[:24]).removeprefix("b")
+    raise UnreadableImageError(f"is not an image ({', '.join(FORMATS)}): starts with {shown}")
 
 
 def _decode(file_type: type[ImageFile.ImageFile], content: bytes, size: int, turn: Turn) -> DecodedImage:

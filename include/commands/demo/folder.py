@@ -17,7 +17,7 @@ from typing import NamedTuple
 from include.catalog.broken import MIN_BAD_IMAGES
 from include.catalog.snapshot import MIN_IMAGES_PER_CLASS
 from include.commands.console import printable
-from include.commands.demo.headers import FORMATS, Headers, read_short_side, starts_like_an_image
+from include.commands.demo.headers import Headers, read_short_side, starts_like_an_image
 from include.commands.local.digits import TURNED_FOLDER
 from include.config_parts import ImagesConfig
 from include.errors import CommandError
@@ -227,6 +227,8 @@ def _refuse_small_classes(
         if n_readable < MIN_IMAGES_PER_CLASS:
             small[label] = n_readable
     if small:
+        from include.images.decode import FORMATS
+
         listed = ", ".join(f"{printable(label)} has {n}" for label, n in list(small.items())[:_SHOWN])
         raise CommandError(
             f"{printable(str(train))}: each class needs at least {MIN_IMAGES_PER_CLASS} images that can be read "

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, Self
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""Those that `include.images.decode` reads."""
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM", b"II*\x00", b"MM\x00*")
+from include.errors import UnreadableImageError
+
+_N_START = 24
+"""How many bytes tell an image's format."""
 
 
 class Headers(NamedTuple):
@@ -42,20 +43,28 @@ def read_short_side(file: Path) -> int | None:
     """Return the shorter side of an image in pixels; None if its header cannot be read."""
     from PIL import Image
 
+    from include.images.decode import file_type
+
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about large images, and about EXIF data
-            with Image.open(file, formats=FORMATS) as image:
+            warnings.simplefilter("ignore")  # about EXIF data
+            with file_type(_start(file))(file) as image:
                 return min(image.size)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (UnreadableImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
 
 
 def starts_like_an_image(file: Path) -> bool:
     """Say whether a file whose name does not tell begins as an image does."""
+    from include.images.decode import file_type
+
     try:
-        with file.open("rb") as content:
-            start = content.read(12)
-    except OSError:
+        file_type(_start(file))
+    except (UnreadableImageError, OSError):
         return False
-    return start.startswith(_SIGNATURES) or (start[:4] == b"RIFF" and start[8:] == b"WEBP")
+    return True
+
+
+def _start(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return content.read(_N_START)
