@@ -24,7 +24,7 @@ from dag_runs import (
 )
 from schema_template import SchemaTemplate
 from stage_pictures import put_picture
-from trained import TrainedPipeline
+from trained_pipeline import TrainedPipeline
 
 from include.config import PipelineConfig
 from include.config_parts import NotifyConfig
@@ -118,7 +118,7 @@ def trained_pipeline(
         patched.setenv("DRIFTGATE_PIPELINES", str(folder / "pipelines"))
         write_pipeline_file(folder / "pipelines", as_run(config).model_copy(update={"notify": NotifyConfig()}))
         assert run_to_its_end(read_dags(), f"{config.name}_training").state == "success"
-    return TrainedPipeline(folder, SchemaTemplate(embedded_server, config))
+    return TrainedPipeline(embedded_server, config, folder)
 
 
 @pytest.fixture

@@ -41,10 +41,24 @@ class FilledStore:
     warehouse: Warehouse
     store: FileStore
     config: PipelineConfig
-    root: Path
-    query: Callable[..., list[tuple[Any, ...]]]
     put_image: Callable[..., Path]
+    copy_champion: Callable[[], None] = lambda: None
+    """What `have_champion` calls."""
     n_runs: int = field(default=0)
+
+    @property
+    def root(self) -> Path:
+        return Path(self.config.store_url)
+
+    def query(self, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Run any SQL in the pipeline's schema and return its rows."""
+        cursor = self.warehouse._connection.cursor()
+        rows: list[tuple[Any, ...]] = cursor.execute(sql, values).fetchall()
+        return rows
+
+    def have_champion(self) -> None:
+        """Put the least images that can be trained on, and make a champion of them: both copied, which is faster."""
+        self.copy_champion()
 
     def put_classes(self) -> None:
         """Put the least images that can be trained on."""

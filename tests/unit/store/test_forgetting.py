@@ -37,8 +37,7 @@ def of_image(filled: FilledStore, path: str) -> list[str]:
 
 def answered(filled: FilledStore, path: str) -> None:
     """Make a champion, and answer an image among others."""
-    filled.put_classes()
-    filled.promote(filled.train())
+    filled.have_champion()
     filled.put_image(path, colour=COLOUR, stage="new")
     filled.put_image("other.png", colour=(1, 2, 3), stage="new")
     filled.put_image("another.png", colour=(4, 5, 6), stage="new")
@@ -300,8 +299,7 @@ def test_a_run_that_has_decoded_the_image_meanwhile_leaves_no_pixels(
     filled: FilledStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given a run that has written a segment with the image, and the image is forgotten before the run says so
-    filled.put_classes()
-    filled.promote(filled.train())
+    filled.have_champion()
     filled.put_image("x.png", colour=COLOUR, stage="new")
     filled.put_image("other.png", colour=(1, 2, 3), stage="new")
     batch = filled.plan()
@@ -330,8 +328,7 @@ def test_a_run_that_has_decoded_the_image_meanwhile_leaves_no_pixels(
 
 def test_a_content_that_is_first_read_after_the_request_does_not_come_back_either(filled: FilledStore) -> None:
     # Given an image that was forgotten unread, and a run that had read it by then and keeps its digest
-    filled.put_classes()
-    filled.promote(filled.train())
+    filled.have_champion()
     path = filled.put_image("x.png", colour=COLOUR, stage="new")
     filled.sync()
     filled.forget("x.png")
@@ -493,8 +490,7 @@ def test_what_killed_tries_have_left_goes_too(filled: FilledStore) -> None:
 
 def test_other_rows_are_where_they_were_read(filled: FilledStore) -> None:
     # Every image of a rewritten segment is read at its new place, not one is swapped with its neighbour
-    filled.put_classes()
-    filled.promote(filled.train())
+    filled.have_champion()
     colours = {f"{n:02}.png": (10 * n, 255 - 10 * n, n) for n in range(20)}
     for name, colour in colours.items():
         filled.put_image(name, colour=colour, stage="new")

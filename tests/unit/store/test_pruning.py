@@ -26,8 +26,7 @@ def answered(filled: FilledStore, name: str, colour: tuple[int, int, int]) -> st
 
 def champion(filled: FilledStore) -> str:
     """Make a champion, and return the segment of its images."""
-    filled.put_classes()
-    filled.promote(filled.train())
+    filled.have_champion()
     return filled.segments["red/1.png"]
 
 
@@ -237,8 +236,7 @@ def test_however_little_is_to_be_kept_nothing_of_the_last_day_goes(filled: Fille
 
 
 def test_the_models_of_the_champion_and_the_previous_version_are_kept(filled: FilledStore) -> None:
-    filled.put_classes()
-    filled.promote(filled.train())
+    filled.have_champion()
     [(card,)] = filled.query("SELECT SHA256 FROM MODEL_VERSIONS")
     kept = filled.leave(f"models/{card}/card.json", days=90)
     filled.leave("models/other/card.json", days=90)
@@ -343,7 +341,9 @@ def test_another_store_than_the_runs_use_is_refused(filled: FilledStore) -> None
 
 def test_a_remote_store_is_pruned_too_and_the_copies_here(filled: FilledStore, tmp_path: Any) -> None:
     filled.store = FileStore(f"memory://{filled.config.name}", cache=tmp_path / "cache")
-    of_champion = champion(filled)
+    filled.put_classes()
+    filled.promote(filled.train())
+    of_champion = filled.segments["red/1.png"]
     old = answered(filled, "old.png", (1, 1, 1))
     filled.colours()  # makes copies
     filled.pass_days(31)
