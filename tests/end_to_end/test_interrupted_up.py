@@ -25,7 +25,12 @@ def test_an_interrupted_up_leaves_nothing_behind(
             "DRIFTGATE_MAIL_PORT": str(free_ports[2]),
         },
     )
-    starting = subprocess.Popen([COMMAND, "up"], env=other.environment, stdout=subprocess.PIPE, text=True)
+    # Tests that run in a shell's background ignore ctrl-C, and what they start would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        starting = subprocess.Popen([COMMAND, "up"], env=other.environment, stdout=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     while len(other.processes()) < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
