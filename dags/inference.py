@@ -3,9 +3,9 @@
 Finds the incoming images that have no answer yet, decodes them as the champion was trained, classifies them, and
 commits label, confidence and time to the warehouse, where the view CURRENT_PREDICTIONS shows them.
 
-Then `check_drift` judges the champion's answers that no check has judged yet, and goes on with one of four: nothing, an
-alert, a request for retraining (a run of the training DAG, which may wait for a person), or a rollback. While they are
-too few for a verdict they wait for the next run.
+Then `check_drift` judges the champion's answers that no check has judged yet, and goes on with one of five: nothing, an
+alert, a request for labels (a mail with the images to look at), a request for retraining (a run of the training DAG,
+which may wait for a person), or a rollback. While they are too few for a verdict they wait for the next run.
 
 **Idempotent**: an image is answered once by a version, and a run has one drift check; running it again adds no row. A
 batch that fails keeps no other batch from being committed: the run then fails, naming it, and the next run takes its
@@ -27,6 +27,7 @@ from driftgate.operators.plan import PlanOperator
 from driftgate.operators.predict import PredictOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.report_failures import ReportFailuresOperator
+from driftgate.operators.request_labels import RequestLabelsOperator
 from driftgate.operators.roll_back import RollBackOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from include.config import PipelineConfig
@@ -88,14 +89,16 @@ def inference_dag(config: PipelineConfig) -> DAG:
             # The run exists already: an earlier try has asked for it, and was ended before it could tell.
             on_skipped_callback=tell_drift,
         )
+        request_labels = RequestLabelsOperator(task_id="request_labels", config=config, check=check_drift.output)
         alert = AlertOperator(task_id="alert", config=config, check=check_drift.output)
         nothing = EmptyOperator(task_id="nothing")
         report_failures = ReportFailuresOperator(task_id="report_failures", config=config)
 
         sync_catalog >> plan >> preprocess >> predict >> commit >> check_drift
-        plan >> check_drift >> [roll_back, request_retraining, alert, nothing]
+        acting = [roll_back, request_retraining, request_labels, alert, nothing]
+        plan >> check_drift >> acting
         # What fails before and between these makes one of them fail with it.
-        [preprocess, predict, roll_back, request_retraining, alert, nothing] >> report_failures
+        [preprocess, predict, *acting] >> report_failures
     return dag
 
 

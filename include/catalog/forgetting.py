@@ -214,6 +214,7 @@ def erase_rows(
             n_forgotten=n_forgotten,
             kept_contents=kept,
         )
+        warehouse.run("retention/delete_label_requests")
         warehouse.run("retention/delete_quarantine")
         quarantine_forgotten(warehouse)
         if erased.n_found:

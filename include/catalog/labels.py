@@ -22,7 +22,7 @@ class GivenLabel(NamedTuple):
     relative_path: str
     label: str
     source: str
-    """Who or what gave it, e.g. person."""
+    """Who or what gave it, e.g. person. Of an image that people were asked to label, how it was picked is kept."""
 
 
 class _Unknown(NamedTuple):

@@ -2,7 +2,8 @@
 
 Its id is the SHA-256 of its sorted manifest, so the same images and labels give the same snapshot. An image that
 turns out to be unreadable stays in the snapshots that it is in: what a model really used is said with the model. One
-that was forgotten on request stays in those, too, and is in no new one.
+that was forgotten on request stays in those, too, and is in no new one. One that people were asked to label because a
+version doubts about it is in a snapshot on the training side alone.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ from typing import NamedTuple, Protocol
 
 from include.catalog.forgotten import quarantine_forgotten, read_forgotten, refuse_forgotten
 from include.catalog.keys import ImageKey
-from include.catalog.split import Split, SplitImage, assign_splits
+from include.catalog.requested import INFORMATIVE
+from include.catalog.split import Split, SplitImage, assign_splits, is_used
 from include.catalog.urls import URL_SECONDS, url_refresher
 from include.config import PipelineConfig
 from include.config_parts import StageConfig
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 
 MIN_IMAGES_PER_CLASS = 3
 """One to train on, one to validate on, one to test on."""
+MIN_MEASURED_PER_CLASS = 2
+"""One to validate on, one to test on: informative images are for neither."""
 
 
 class ContentDigest(Protocol):
@@ -68,6 +72,29 @@ class _Labelled(NamedTuple):
     @property
     def key(self) -> ImageKey:
         return ImageKey(self.stage, self.relative_path, self.etag)
+
+    @property
+    def is_informative(self) -> bool:
+        return self.label_source == INFORMATIVE
+
+
+class _Row(NamedTuple):
+    stage: str
+    relative_path: str
+    etag: str
+    label: str
+    label_source: str
+    split: Split
+    content_sha256: str
+
+    @property
+    def key(self) -> ImageKey:
+        return ImageKey(self.stage, self.relative_path, self.etag)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether it is in the snapshot; else its side alone is written down."""
+        return is_used(self.split, is_informative=self.label_source == INFORMATIVE)
 
 
 class _Located(NamedTuple):
@@ -130,27 +157,29 @@ def freeze_snapshot(
 
     fixed_rows = warehouse.fetch("snapshots/select_fixed_splits", _FixedSplit)
     splits = assign_splits(
-        [SplitImage(digests[image.key], image.label, image.relative_path) for image in readable],
+        [SplitImage(digests[image.key], image.label, image.relative_path, image.is_informative) for image in readable],
         {row.content_sha256: Split(row.split) for row in fixed_rows},
         group_pattern=config.split.group,
     )
     rows = sorted(
-        (*image.key, image.label, image.label_source, str(splits[digests[image.key]]), digests[image.key])
+        _Row(*image.key, image.label, image.label_source, splits[digests[image.key]], digests[image.key])
         for image in readable
     )
+    used = [row for row in rows if row.is_used]
     snapshot = Snapshot(
-        snapshot_id=hashlib.sha256("\n".join(map(json.dumps, rows)).encode()).hexdigest(),
-        keys=tuple(image.key for image in readable),
-        n_by_class=Counter(image.label for image in readable),
-        n_by_split=Counter(splits[digests[image.key]] for image in readable),
+        snapshot_id=hashlib.sha256("\n".join(map(json.dumps, used)).encode()).hexdigest(),
+        keys=tuple(row.key for row in used),
+        n_by_class=Counter(row.label for row in used),
+        n_by_split=Counter(row.split for row in used),
     )
     _write(warehouse, snapshot, rows, run_id=run_id, work_path=work_path)
     log.info(
-        "snapshot %s: %d images of %d classes (%s), in %.1f s",
+        "snapshot %s: %d images of %d classes (%s), without %d informative ones of other sides, in %.1f s",
         snapshot.snapshot_id[:12],
-        len(rows),
+        len(used),
         len(snapshot.n_by_class),
         ", ".join(f"{n} {split}" for split, n in sorted(snapshot.n_by_split.items())),
+        len(rows) - len(used),
         time.monotonic() - started,
     )
     return snapshot
@@ -233,9 +262,12 @@ def _keep(warehouse: Warehouse, read: Sequence[tuple[ImageKey, ContentDigest]], 
 def _check_classes(images: Sequence[_Labelled], digests: Mapping[ImageKey, str]) -> None:
     """Refuse a data set that cannot be trained, validated and tested on."""
     contents: dict[str, set[str]] = defaultdict(set)
+    measured: dict[str, set[str]] = defaultdict(set)
     labels: dict[str, set[str]] = defaultdict(set)
     for image in images:
         contents[image.label].add(digests[image.key])
+        if not image.is_informative:
+            measured[image.label].add(digests[image.key])
         labels[digests[image.key]].add(image.label)
     small = {label: len(found) for label, found in sorted(contents.items()) if len(found) < MIN_IMAGES_PER_CLASS}
     if small:
@@ -244,6 +276,14 @@ def _check_classes(images: Sequence[_Labelled], digests: Mapping[ImageKey, str])
             f"each class needs at least {MIN_IMAGES_PER_CLASS} different images: {listed}; "
             "add images or remove the class"
         )
+    unmeasured = sorted(label for label in contents if len(measured[label]) < MIN_MEASURED_PER_CLASS)
+    if unmeasured:
+        listed = ", ".join(map(repr, unmeasured))
+        raise SnapshotError(
+            f"nearly all labels of {listed} are of images that were picked because a version doubts about them, which "
+            f"may be trained on but not measured with: label at least {MIN_MEASURED_PER_CLASS} others of each class, "
+            "or correct the labels"
+        )
     if len(contents) < 2:
         raise SnapshotError(f"there is only one class, {next(iter(contents), None)!r}; a classifier needs two")
     contradicting = sum(len(found) > 1 for found in labels.values())
@@ -251,20 +291,18 @@ def _check_classes(images: Sequence[_Labelled], digests: Mapping[ImageKey, str])
         log.warning("%d images are there more than once with different labels", contradicting)
 
 
-def _write(
-    warehouse: Warehouse, snapshot: Snapshot, rows: Sequence[tuple[str, ...]], *, run_id: str, work_path: str
-) -> None:
-    """Write the snapshot, and with it on which side its images are."""
+def _write(warehouse: Warehouse, snapshot: Snapshot, rows: Sequence[_Row], *, run_id: str, work_path: str) -> None:
+    """Write the snapshot, and with it on which side its images are, those that are left out of it, too."""
 
     def write() -> None:
         if warehouse.fetch("snapshots/count_split_conflicts", _Count)[0].n:
             raise ConcurrentChangeError("another run gave some of these images a side meanwhile; try again")
-        refuse_forgotten(warehouse, ((ImageKey(*row[:3]), row[-1]) for row in rows))
+        refuse_forgotten(warehouse, ((row.key, row.content_sha256) for row in rows))
         warehouse.run("snapshots/fix_splits")
         warehouse.run(
             "snapshots/insert_snapshot",
             snapshot_id=snapshot.snapshot_id,
-            n_images=len(rows),
+            n_images=len(snapshot.keys),
             n_classes=len(snapshot.n_by_class),
             run_id=run_id,
         )

@@ -30,6 +30,17 @@ class SplitImage(NamedTuple):
     content_sha256: str
     label: str
     path: str
+    is_informative: bool = False
+    """Whether it was picked to be labelled because a version doubts about it."""
+
+
+def is_used(split: Split, *, is_informative: bool) -> bool:
+    """Whether an image counts on its side.
+
+    Images that were picked because a version doubts about them are harder than others: what is measured with them looks
+    worse than it is, so they are trained on and nothing else.
+    """
+    return split == Split.TRAIN or not is_informative
 
 
 def assign_splits(
@@ -39,8 +50,10 @@ def assign_splits(
 
     A content that has a side keeps it. Of the others, those of one group (the text that `group_pattern` matches in the
     path; without one, the content itself) go to one side: that of a member whose side is fixed, else the one that the
-    group's hash says. A class that this leaves without images on some side gets its first new group there, as long as
-    it can spare one, so that small classes too are trained on, validated and tested.
+    group's hash says. A new group of nothing but informative images goes to the training side; of any other the hash
+    decides, as what is measured must not depend on how hard it is. A class that this leaves without images that count
+    on some side gets its first new group there, as long as it can spare one, so that small classes too are trained on,
+    validated and tested.
 
     Args:
         images: The images of a data set, copies included.
@@ -60,7 +73,9 @@ def assign_splits(
     for content in sorted(group_of):
         if content in fixed:
             side_of_group.setdefault(group_of[content], fixed[content])
-    movable = sorted(set(group_of.values()) - set(side_of_group), key=_hash)
+    measured = {group_of[image.content_sha256] for image in images if not image.is_informative}
+    side_of_group = dict.fromkeys(set(group_of.values()) - measured, Split.TRAIN) | side_of_group
+    movable = sorted(measured - set(side_of_group), key=_hash)
     side_of_group |= {group: _side(group) for group in movable}
 
     _reach_every_side(images, group_of, side_of_group, movable)
@@ -75,12 +90,16 @@ def _reach_every_side(
 ) -> None:
     """Move new groups of classes that lack a side to it, as long as the side that they come from keeps one."""
     groups_of_label: dict[str, set[str]] = defaultdict(set)
+    measured_of_label: dict[str, set[str]] = defaultdict(set)
     for image in images:
         groups_of_label[image.label].add(group_of[image.content_sha256])
+        if not image.is_informative:
+            measured_of_label[image.label].add(group_of[image.content_sha256])
     moved: set[str] = set()
-    for _, groups in sorted(groups_of_label.items()):
+    for label, groups in sorted(measured_of_label.items()):
         for side in Split:
             count = Counter(side_of_group[group] for group in groups)
+            count[Split.TRAIN] = sum(side_of_group[group] == Split.TRAIN for group in groups_of_label[label])
             if count[side]:
                 continue
             candidates = [g for g in movable if g in groups and g not in moved and count[side_of_group[g]] > 1]

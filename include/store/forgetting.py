@@ -17,6 +17,7 @@ from include.catalog.runs import close_run
 from include.config import PipelineConfig
 from include.store.erasure import erase_abandoned, erase_from_lists, erase_thumbnails, erase_unnamed_pixels
 from include.store.files import FileStore
+from include.store.requested import erase_from_requested
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,8 @@ def _erase_files(
 ) -> ErasedFiles:
     segments = erase_unnamed_pixels(warehouse, store, work_path=work_path)
     # All that was ever forgotten, so that it is no matter what an interrupted request had found.
-    n_lists = erase_from_lists(store, read_forgotten(warehouse))
+    forgotten = read_forgotten(warehouse)
+    n_lists = erase_from_lists(store, forgotten) + erase_from_requested(store, forgotten)
     n_thumbnails = erase_thumbnails(store, [content for content in found.contents if content not in rows.kept_contents])
     n_abandoned = erase_abandoned(warehouse, store)
     n_copies = len(store.delete_stale_copies())

@@ -147,7 +147,7 @@ class OwnImagesPlot(Plot):
         answers = story.delivered_answers
         new = [self._answered(story, answer) for answer in answers if not answer.is_of_turned_camera]
         turned = [self._answered(story, answer) for answer in answers if answer.is_of_turned_camera]
-        worst = worst_first(new)[: PHOTOS.n_in_band]
+        worst = worst_first(new)[: PHOTOS.n_in_section]
         rest = [image for image in new if image not in worst]
         right, still_right = (
             "" if share is None else f", {percent(share)} right"
@@ -155,8 +155,8 @@ class OwnImagesPlot(Plot):
         )
         bands = (
             Band("wrong, and least certain" if story.truth else "least certain", worst),
-            Band("others", evenly(rest, PHOTOS.n_in_band)),
-            Band(f"turned by 90°{still_right}", evenly(turned, PHOTOS.n_in_band)),
+            Band("others", evenly(rest, PHOTOS.n_in_section)),
+            Band(f"turned by 90°{still_right}", evenly(turned, PHOTOS.n_in_section)),
         )
         draw_bands(bands, target, title=f"{self.pipeline}: {len(new):,} new images{right}", layout=PHOTOS)
 

@@ -1,50 +1,13 @@
-"""A contact sheet: classified images side by side, each with its answer."""
+"""A contact sheet of classified images, each with its answer, and the truth beside it where it is another."""
 
 from collections.abc import Sequence
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from include.images.contact_sheet import Cell, Layout, Section, draw_sheet
 
 if TYPE_CHECKING:  # a quarter of a second to import
-    from PIL import Image, ImageDraw
-
-_HEADER = 40
-_CAPTION = 30
-_MARGIN = 10
-_INK, _FAINT, _WRONG, _PAPER = (30, 30, 30), (130, 130, 130), (200, 30, 30), (255, 255, 255)
-_FONT = "mpl-data/fonts/ttf/DejaVuSans.ttf"
-"""Of matplotlib's: it has the letters of more languages than Pillow's."""
-_PROBE, _NO_CHARACTER = 20, "\uffff"
-"""The size at which, and what shows how, a font draws what it lacks."""
-
-
-class Layout(NamedTuple):
-    """How large things are, in pixels, and how many there are."""
-
-    picture: int
-    """The side of the square that a picture fits into."""
-    cell: int
-    """The width of a cell."""
-    text: int
-    """The size of the letters below a picture."""
-    line: int
-    """The height of a line of text below a picture."""
-    n_lines: int
-    columns: int
-    rows: int
-    """The most rows of a band."""
-
-    @property
-    def n_in_band(self) -> int:
-        """The most images of a band."""
-        return self.columns * self.rows
-
-    @property
-    def height(self) -> int:
-        """The height of a cell."""
-        return self.picture + self.n_lines * self.line + _MARGIN
-
+    from PIL import Image
 
 DIGITS = Layout(picture=64, cell=92, text=11, line=18, n_lines=1, columns=12, rows=6)
 PHOTOS = Layout(picture=136, cell=152, text=13, line=18, n_lines=2, columns=8, rows=2)
@@ -99,26 +62,12 @@ def draw_bands(bands: Sequence[Band], target: Path, *, title: str, layout: Layou
     Returns:
         How many images are shown.
     """
-    from PIL import Image, ImageDraw
-
-    shown = [Band(band.caption, band.images[: layout.n_in_band]) for band in bands if band.images]
-    heights = [_CAPTION * bool(b.caption) + -(-len(b.images) // layout.columns) * layout.height for b in shown]
-    sheet = Image.new("RGB", (layout.columns * layout.cell, _HEADER + sum(heights)), _PAPER)
-    draw = ImageDraw.Draw(sheet)
-    draw.text((_MARGIN, _MARGIN), _fitting(draw, title, 18, sheet.width - 2 * _MARGIN), fill=_INK, font=_font(18))
-    top = _HEADER
-    for band, height in zip(shown, heights, strict=True):
-        first_row = top
-        if band.caption:
-            draw.text((_MARGIN, top + 4), band.caption, fill=_FAINT, font=_font(15))
-            first_row += _CAPTION
-        for position, image in enumerate(band.images):
-            row, column = divmod(position, layout.columns)
-            _draw_cell(sheet, draw, image, (column * layout.cell, first_row + row * layout.height), layout)
-        top += height
+    sections = [
+        Section(band.caption, [_cell(image, layout) for image in band.images[: layout.n_in_section]]) for band in bands
+    ]
     target.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(target)
-    return sum(len(band.images) for band in shown)
+    draw_sheet(sections, title=title, layout=layout).save(target)
+    return sum(len(section.cells) for section in sections)
 
 
 def worst_first(images: Sequence[AnsweredImage]) -> list[AnsweredImage]:
@@ -132,24 +81,16 @@ def evenly(images: Sequence[AnsweredImage], n: int) -> list[AnsweredImage]:
     return [images[place * len(images) // n_shown] for place in range(n_shown)]
 
 
-def _draw_cell(
-    sheet: "Image.Image", draw: "ImageDraw.ImageDraw", image: AnsweredImage, corner: tuple[int, int], layout: Layout
-) -> None:
-    left, top = corner
-    picture = _picture(image.path, layout.picture)
-    sheet.paste(picture, (left + (layout.cell - picture.width) // 2, top + (layout.picture - picture.height) // 2))
+def _cell(image: AnsweredImage, layout: Layout) -> Cell:
     text = f"{image.answer}  {image.confidence:.0%}"
     if layout.n_lines == 1:
-        lines = [text + (f"  not {image.truth}" if image.is_wrong else "")]
+        lines: tuple[str, ...] = (text + (f"  not {image.truth}" if image.is_wrong else ""),)
     else:
-        lines = [text, *([f"not {image.truth}"] if image.is_wrong else [])]
-    for number, line in enumerate(lines):
-        middle = (left + layout.cell // 2, top + layout.picture + 2 + number * layout.line)
-        fitting = _fitting(draw, line, layout.text, layout.cell - 4)
-        draw.text(middle, fitting, fill=_WRONG if image.is_wrong else _INK, font=_font(layout.text), anchor="ma")
+        lines = (text, *([f"not {image.truth}"] if image.is_wrong else []))
+    return Cell(_picture(image.path, layout.picture), lines, is_marked=image.is_wrong)
 
 
-def _picture(file: Path, side: int) -> "Image.Image":
+def _picture(file: Path, side: int) -> "Image.Image | None":
     """Return an image with its own proportions that fits into a square; a small one is made larger by whole factors."""
     from PIL import Image
 
@@ -159,39 +100,6 @@ def _picture(file: Path, side: int) -> "Image.Image":
     try:
         picture = upright(file, longest_side=side)
     except (UnreadableImageError, OSError):  # no picture is no reason to have no sheet
-        return Image.new("RGB", (side, side), (230, 230, 230))
+        return None
     factor = max(1, side // max(picture.size))
     return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-
-
-def _fitting(draw: "ImageDraw.ImageDraw", text: str, size: int, width: int) -> str:
-    """Return a text that is not wider than so many pixels; its middle is left out, as both ends say more."""
-    text = _legible(text)
-    kept, shown = len(text), text
-    while draw.textlength(shown, font=_font(size)) > width and kept > 2:
-        kept -= 1
-        shown = f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
-    return shown
-
-
-def _legible(text: str) -> str:
-    """Return a text in which letters that the font lacks, as Chinese ones, are their numbers and not equal boxes."""
-    return "".join(c if _has_glyph(c) else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-@cache
-def _has_glyph(character: str) -> bool:
-    drawn, nothing = (_font(_PROBE).getmask(c) for c in (character, _NO_CHARACTER))
-    return (drawn.size, bytes(drawn)) != (nothing.size, bytes(nothing))
-
-
-@cache
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    matplotlib = find_spec("matplotlib")
-    if matplotlib is not None and matplotlib.origin is not None:
-        file = Path(matplotlib.origin).parent / _FONT
-        if file.is_file():
-            return ImageFont.truetype(file, size)
-    return ImageFont.load_default(size)

@@ -1,4 +1,4 @@
--- The rows of a snapshot before they are committed.
+-- The rows of a snapshot before they are committed, and those whose side alone is committed.
 CREATE OR REPLACE TEMPORARY TABLE LOADED_SNAPSHOT (
     STAGE VARCHAR NOT NULL,
     RELATIVE_PATH VARCHAR NOT NULL,

@@ -46,7 +46,8 @@ def history(query: Query) -> History:
 
     def answer(version: int, name: str, seq: int) -> None:
         query(
-            "INSERT INTO PREDICTIONS SELECT 'INCOMING_IMAGES', %(name)s, 'e', %(version)s, 'red', 0.9, "
+            "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, PRED_TIMESTAMP, "
+            "RUN_ID, COMMIT_SEQ) SELECT 'INCOMING_IMAGES', %(name)s, 'e', %(version)s, 'red', 0.9, "
             "PARSE_JSON('[0.9]'), SYSDATE(), 'r', %(seq)s",
             name=name,
             version=version,
@@ -72,7 +73,9 @@ def history(query: Query) -> History:
 
     def check(check_id: str, version: int, first: int | None, last: int | None, day: int) -> None:
         query(
-            "INSERT INTO DRIFT_CHECKS SELECT %(id)s, 'r', %(version)s, 1, %(first)s, %(last)s, 3, PARSE_JSON('{}'), "
+            "INSERT INTO DRIFT_CHECKS (CHECK_ID, RUN_ID, VERSION, CHAMPION_EVENT_SEQ, FIRST_COMMIT_SEQ, "
+            "LAST_COMMIT_SEQ, N_IMAGES, STATISTICS, THRESHOLDS, VERDICT, ACTION, REASONS, REPORT_PATH, CHECKED_AT) "
+            "SELECT %(id)s, 'r', %(version)s, 1, %(first)s, %(last)s, 3, PARSE_JSON('{}'), "
             "PARSE_JSON('{}'), 'DATA_DRIFT', 'ALERT', PARSE_JSON('[]'), NULL, "
             "DATEADD(DAY, %(day)s, '2026-01-01'::TIMESTAMP_NTZ)",
             id=check_id,
@@ -152,7 +155,8 @@ def test_after_a_rollback_only_what_the_recalled_version_alone_has_answered_wait
         "SELECT 'INCOMING_IMAGES', 'y', 'e', 1, SYSDATE()"
     )
     query(
-        "INSERT INTO PREDICTIONS SELECT 'INCOMING_IMAGES', 'y', 'e', 2, 'red', 0.9, PARSE_JSON('[0.9]'), SYSDATE(), "
+        "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, PRED_TIMESTAMP, "
+        "RUN_ID, COMMIT_SEQ) SELECT 'INCOMING_IMAGES', 'y', 'e', 2, 'red', 0.9, PARSE_JSON('[0.9]'), SYSDATE(), "
         "'r', 103"
     )
 

@@ -10,6 +10,7 @@ from include.catalog.snapshot import ContentDigest, DigestReader, Snapshot, free
 from include.catalog.split import Split
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
+from include.drift.evidence import count_new_labels
 from include.errors import FetchError, SnapshotError
 from include.images.limits import MAX_BYTES
 from include.images.preprocess import read_digests
@@ -174,3 +175,85 @@ def test_a_file_that_is_too_large_is_quarantined_and_not_read_again(
     assert query("SELECT RELATIVE_PATH FROM QUARANTINE") == [("red/huge.png",)]
     assert sum(first.n_by_class.values()) == 12
     assert freeze(read=never) == first
+
+
+def ask_for(query: Query, paths: Sequence[str], *, kind: str) -> None:
+    """Let people be asked to label some images, and label them."""
+    for path in paths:
+        query(
+            "INSERT INTO LABEL_REQUESTS SELECT 'c', STAGE, RELATIVE_PATH, ETAG, 1, %(kind)s, 'red', 0.4, NULL, 1, "
+            "SYSDATE() FROM IMAGES WHERE RELATIVE_PATH = %(path)s",
+            path=path,
+            kind=kind,
+        )
+        query(
+            "INSERT INTO LABELS SELECT STAGE, RELATIVE_PATH, ETAG, 'red', 'person', SYSDATE() FROM IMAGES "
+            "WHERE RELATIVE_PATH = %(path)s",
+            path=path,
+        )
+
+
+SIDES = "SELECT RELATIVE_PATH, LABEL_SOURCE, SPLIT FROM SNAPSHOT_IMAGES WHERE SNAPSHOT_ID = %(id)s"
+
+
+def test_images_that_were_picked_because_a_version_doubts_about_them_are_trained_on_and_never_measured_with(
+    two_classes: None, freeze: Freeze, put_image: PutImage, query: Query
+) -> None:
+    hard, sample = [f"hard {i}.png" for i in range(20)], [f"any {i}.png" for i in range(20)]
+    for i, (one, other) in enumerate(zip(hard, sample, strict=True)):
+        put_image(one, colour=(0, 0, 50 + i), stage="new")
+        put_image(other, colour=(0, 200, i), stage="new")
+    freeze()
+    ask_for(query, hard, kind="informative")
+    ask_for(query, sample, kind="random")
+
+    snapshot = freeze()
+
+    rows = query(SIDES, id=snapshot.snapshot_id)
+    assert len(rows) == 12 + 20 + 20
+    assert {side for path, _, side in rows if path in hard} == {"train"}
+    assert {side for path, _, side in rows if path in sample} == {"train", "validation", "test"}
+    assert {source for path, source, _ in rows if path in hard} == {"informative"}
+
+
+def test_one_that_is_on_another_side_stays_there_and_is_in_no_snapshot(
+    two_classes: None, freeze: Freeze, put_image: PutImage, query: Query, warehouse: Warehouse, config: PipelineConfig
+) -> None:
+    # Given images on every side, of which copies come in, people are asked about, and get another label
+    before = freeze()
+    reds = [path for path, _, _ in query(SIDES, id=before.snapshot_id) if path.startswith("red")]
+    for path in reds:
+        put_image(f"copy of {path}", colour=(int(path[4:-4]), 0, 0), stage="new")
+    freeze()
+    ask_for(query, [f"copy of {path}" for path in reds], kind="informative")
+    query("UPDATE LABELS SET LABEL = 'blue'")
+
+    snapshot = freeze()
+
+    # Then a copy is in the snapshot if the original is trained on; the others have the side of the original
+    rows = query(SIDES, id=snapshot.snapshot_id)
+    trained = {path for path, _, side in rows if path.startswith("red") and side == "train"}
+    assert {path for path, source, _ in rows if source == "informative"} == {f"copy of {path}" for path in trained}
+    assert trained < set(reds)
+    assert set(snapshot.n_by_split) == set(Split)
+    assert sum(snapshot.n_by_class.values()) == len(snapshot.keys) == len(rows) == 12 + len(trained)
+    assert query("SELECT N_IMAGES FROM SNAPSHOTS WHERE SNAPSHOT_ID = %(id)s", id=snapshot.snapshot_id) == [(len(rows),)]
+    assert query("SELECT COUNT(*) FROM IMAGES WHERE SPLIT IS NULL") == [(0,)]
+    # And what no training would take never counts as a new label
+    query("INSERT INTO MODEL_VERSIONS SELECT 1, %(id)s, PARSE_JSON('{}'), PARSE_JSON('{}'), 1, 'a', 'b', 1, 'r', "
+          "SYSDATE()", id=snapshot.snapshot_id)  # fmt: skip
+    assert count_new_labels(warehouse, config, version=1) == 0
+
+
+def test_a_class_of_such_images_alone_cannot_be_measured_and_is_named(
+    two_classes: None, freeze: Freeze, put_image: PutImage, query: Query
+) -> None:
+    for i in range(5):
+        put_image(f"{i}.png", colour=(0, 0, i), stage="new")
+    freeze()
+    ask_for(query, [f"{i}.png" for i in range(4)], kind="informative")
+    ask_for(query, ["4.png"], kind="random")
+    query("UPDATE LABELS SET LABEL = 'a hat'")
+
+    with pytest.raises(SnapshotError, match="nearly all labels of 'a hat' are of images that were picked because"):
+        freeze()

@@ -5,11 +5,12 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.catalog.split import SHARES, Split, SplitImage, assign_splits
+from include.catalog.split import SHARES, Split, SplitImage, assign_splits, is_used
 
 contents = st.integers(0, 60).map(lambda n: f"{n:064x}")
 images = st.lists(
-    st.builds(SplitImage, contents, st.sampled_from("abc"), st.text("xyz/", min_size=1, max_size=4)), max_size=80
+    st.builds(SplitImage, contents, st.sampled_from("abc"), st.text("xyz/", min_size=1, max_size=4), st.booleans()),
+    max_size=80,
 )
 
 
@@ -72,3 +73,50 @@ def test_a_class_is_not_stripped_of_its_only_training_image() -> None:
     splits = assign_splits(many(3), fixed)
 
     assert splits["shirt0"] is splits["shirt1"] is Split.TRAIN
+
+
+def informative(found: list[SplitImage]) -> list[SplitImage]:
+    return [image._replace(is_informative=True) for image in found]
+
+
+def test_new_images_that_a_version_doubts_about_are_trained_on_and_change_no_other_side() -> None:
+    before = many(300)
+    hard = informative([SplitImage(f"hard{i}", "shirt", f"new/{i}.jpg") for i in range(100)])
+
+    splits = assign_splits(before + hard, {})
+
+    assert {splits[image.content_sha256] for image in hard} == {Split.TRAIN}
+    assert {content: side for content, side in splits.items() if not content.startswith("hard")} == assign_splits(
+        before, {}
+    )
+
+
+def test_one_that_has_another_side_keeps_it_and_is_not_used_there() -> None:
+    fixed = assign_splits(many(200), {})
+
+    assert assign_splits(informative(many(200)), fixed) == fixed
+
+    assert is_used(Split.TRAIN, is_informative=True)
+    assert not is_used(Split.VALIDATION, is_informative=True)
+    assert not is_used(Split.TEST, is_informative=True)
+    assert all(is_used(side, is_informative=False) for side in Split)
+
+
+def test_a_group_goes_where_its_hash_says_however_hard_some_of_it_is_unless_all_of_it_is() -> None:
+    found = [SplitImage(f"{person}-{i}", "face", f"person{person}/{i}.jpg") for person in range(60) for i in range(3)]
+    some_hard = [image._replace(is_informative=image.content_sha256.endswith("-0")) for image in found]
+
+    as_ever = assign_splits(found, {}, group_pattern=r"^person\d+")
+
+    assert assign_splits(some_hard, {}, group_pattern=r"^person\d+") == as_ever
+    assert set(assign_splits(informative(found), {}, group_pattern=r"^person\d+").values()) == {Split.TRAIN}
+
+
+def test_a_class_that_is_trained_on_with_hard_images_alone_gets_its_others_to_measure_with() -> None:
+    for name in map(str, range(50)):
+        hard, others = informative(many(5, f"{name} hard")), many(2, name)
+        found = [image._replace(label=name) for image in (*hard, *others)]
+
+        splits = assign_splits(found, {})
+
+        assert {splits[image.content_sha256] for image in others} == {Split.VALIDATION, Split.TEST}

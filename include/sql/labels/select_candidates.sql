@@ -1,0 +1,104 @@
+-- The images of a window that people may be asked to label: so many as a random sample (SAMPLE_RANK, the same for the
+-- same check), and so many that the version was least sure of, each predicted class in turn (DOUBT_RANK). Left out is
+-- what is gone or in quarantine, what was requested before, content that has a label, wherever it lies, and answers
+-- whose confidence is none, as they are not judged; of equal contents there is one. N_AVAILABLE: how many there are to
+-- choose from.
+-- Bound: check_id, version, first_commit_seq, last_commit_seq, n_images
+WITH LABELLED AS (
+    SELECT DISTINCT IMAGES.CONTENT_SHA256
+    FROM IMAGES
+    LEFT JOIN CURRENT_LABELS
+        ON
+            IMAGES.STAGE = CURRENT_LABELS.STAGE
+            AND IMAGES.RELATIVE_PATH = CURRENT_LABELS.RELATIVE_PATH
+            AND IMAGES.ETAG = CURRENT_LABELS.ETAG
+    WHERE COALESCE(CURRENT_LABELS.LABEL, IMAGES.LABEL) IS NOT NULL
+),
+
+REQUESTED AS (
+    SELECT DISTINCT IMAGES.CONTENT_SHA256
+    FROM IMAGES
+    INNER JOIN REQUESTED_IMAGES
+        ON
+            IMAGES.STAGE = REQUESTED_IMAGES.STAGE
+            AND IMAGES.RELATIVE_PATH = REQUESTED_IMAGES.RELATIVE_PATH
+            AND IMAGES.ETAG = REQUESTED_IMAGES.ETAG
+),
+
+AVAILABLE AS (
+    SELECT
+        FIRST_ANSWERS.STAGE,
+        FIRST_ANSWERS.RELATIVE_PATH,
+        FIRST_ANSWERS.ETAG,
+        FIRST_ANSWERS.TYPE,
+        FIRST_ANSWERS.CONFIDENCE,
+        FIRST_ANSWERS.FEATURES,
+        SHA2(%(check_id)s || '/' || IMAGES.CONTENT_SHA256) AS DRAWN
+    FROM FIRST_ANSWERS
+    INNER JOIN IMAGES
+        ON
+            FIRST_ANSWERS.STAGE = IMAGES.STAGE
+            AND FIRST_ANSWERS.RELATIVE_PATH = IMAGES.RELATIVE_PATH
+            AND FIRST_ANSWERS.ETAG = IMAGES.ETAG
+            AND IMAGES.GONE_AT IS NULL
+    LEFT JOIN QUARANTINE
+        ON
+            FIRST_ANSWERS.STAGE = QUARANTINE.STAGE
+            AND FIRST_ANSWERS.RELATIVE_PATH = QUARANTINE.RELATIVE_PATH
+            AND FIRST_ANSWERS.ETAG = QUARANTINE.ETAG
+    LEFT JOIN LABELLED ON IMAGES.CONTENT_SHA256 = LABELLED.CONTENT_SHA256
+    LEFT JOIN REQUESTED ON IMAGES.CONTENT_SHA256 = REQUESTED.CONTENT_SHA256
+    WHERE
+        FIRST_ANSWERS.VERSION = %(version)s
+        AND FIRST_ANSWERS.COMMIT_SEQ BETWEEN %(first_commit_seq)s AND %(last_commit_seq)s
+        AND FIRST_ANSWERS.CONFIDENCE BETWEEN 0 AND 1
+        AND IMAGES.CONTENT_SHA256 IS NOT NULL
+        AND QUARANTINE.ETAG IS NULL
+        AND LABELLED.CONTENT_SHA256 IS NULL
+        AND REQUESTED.CONTENT_SHA256 IS NULL
+    QUALIFY
+        ROW_NUMBER() OVER (
+            PARTITION BY IMAGES.CONTENT_SHA256
+            ORDER BY FIRST_ANSWERS.COMMIT_SEQ
+        ) = 1
+),
+
+IN_CLASS AS (
+    SELECT
+        STAGE,
+        RELATIVE_PATH,
+        ETAG,
+        TYPE,
+        CONFIDENCE,
+        FEATURES,
+        DRAWN,
+        ROW_NUMBER() OVER (PARTITION BY TYPE ORDER BY CONFIDENCE, DRAWN) AS CLASS_RANK
+    FROM AVAILABLE
+),
+
+RANKED AS (
+    SELECT
+        STAGE,
+        RELATIVE_PATH,
+        ETAG,
+        TYPE,
+        CONFIDENCE,
+        FEATURES,
+        ROW_NUMBER() OVER (ORDER BY DRAWN) AS SAMPLE_RANK,
+        ROW_NUMBER() OVER (ORDER BY CLASS_RANK, CONFIDENCE, DRAWN) AS DOUBT_RANK,
+        COUNT(*) OVER () AS N_AVAILABLE
+    FROM IN_CLASS
+)
+
+SELECT
+    STAGE,
+    RELATIVE_PATH,
+    ETAG,
+    TYPE,
+    CONFIDENCE,
+    TO_JSON(FEATURES) AS FEATURES,
+    SAMPLE_RANK,
+    N_AVAILABLE
+FROM RANKED
+WHERE SAMPLE_RANK <= %(n_images)s OR DOUBT_RANK <= %(n_images)s
+ORDER BY SAMPLE_RANK

@@ -1,0 +1,19 @@
+-- The requests that wait for a label, the latest check's first.
+SELECT
+    CHECK_ID,
+    STAGE,
+    RELATIVE_PATH,
+    ETAG,
+    VERSION,
+    KIND,
+    TYPE,
+    CONFIDENCE,
+    NOVELTY,
+    PLACE,
+    REQUESTED_AT,
+    TRUE AS IS_LIVE
+FROM OPEN_LABEL_REQUESTS
+ORDER BY
+    MAX(REQUESTED_AT) OVER (PARTITION BY CHECK_ID) DESC,
+    CHECK_ID ASC,
+    PLACE ASC
