@@ -2,14 +2,13 @@
 
 import html
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from include.drift.checks import DriftCheck
+from include.notify.check_facts import accuracy_facts, measured
 
 _MARKUP = re.compile(r"[\\`*_\[\]{}()#+!|~@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What means something inside a line of Markdown, and what makes a link of a bare address."""
-_COMPARED = (("confidences", "Confidences"), ("classes", "Predicted classes"), ("previous", "Previous version"))
 
 
 def approval_subject(pipeline: str, check: DriftCheck) -> str:
@@ -26,6 +25,7 @@ def approval_page(check: DriftCheck) -> str:
         ("Verdict", check.verdict),
         ("Champion", f"version {check.version}"),
         ("Window", window),
+        *accuracy_facts(check),
         ("New labels", str(check.statistics.get("n_new_labels", "not counted"))),
         ("Report", check.report_path or "none"),
         ("Check", f"{check.check_id}, {check.checked_at:%Y-%m-%d %H:%M} UTC"),
@@ -56,22 +56,17 @@ def escaped(text: str) -> str:
 
 
 def _measurements(check: DriftCheck) -> list[str]:
-    rows = []
-    for key, name in _COMPARED:
-        measured: Any = check.statistics.get(key)
-        if not isinstance(measured, Mapping):
-            continue
-        version = measured.get("version")
-        rows.append(
-            (
-                name if version is None else f"{name} ({version})",
-                f"{measured['distance']:.3f}",
-                f"{check.thresholds[key]:.3f}",
-                f"{measured['p_value']:.2g}",
-                f"{measured['n_images']:,}",
-                f"{measured['n_baseline']:,}",
-            )
+    rows = [
+        (
+            one.name if one.of_version is None else f"{one.name} ({one.of_version})",
+            f"{one.distance:.3f}",
+            f"{one.threshold:.3f}",
+            "" if one.p_value is None else f"{one.p_value:.2g}",
+            "" if one.n_images is None else f"{one.n_images:,}",
+            "" if one.n_baseline is None else f"{one.n_baseline:,}",
         )
+        for one in measured(check)
+    ]
     if not rows:
         return []
     return _table(("Measured", "Distance", "Threshold", "p", "Answers", "Baseline images"), rows)

@@ -1,9 +1,10 @@
 """A message for people, and the mail that it becomes: a subject, plain text and HTML that both say all of it."""
 
+import hashlib
 import re
 import textwrap
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -11,7 +12,7 @@ from typing import Literal, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-Kind = Literal["promoted", "refused", "drift", "approval", "rolled_back", "broken", "failed"]
+Kind = Literal["promoted", "refused", "drift", "labels", "approval", "rolled_back", "broken", "failed"]
 
 KIND_HEADER = "X-Driftgate-Kind"
 """The header that tells the kind of a mail, for filters."""
@@ -24,6 +25,23 @@ _TEXT_WIDTH = 78
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _COMMAND = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A picture that a mail shows."""
+
+    name: str
+    """Of the file, as whoever saves it gets it: letters, digits, dots, dashes and underscores, ending in `.png`."""
+    content: bytes
+    """A PNG file."""
+    description: str
+    """What it shows, for those who do not see it; one line, as the texts of a message."""
+
+    @property
+    def content_id(self) -> str:
+        """What the HTML calls it (RFC 2392): of two mails that are shown together none gets the other's picture."""
+        return f"{hashlib.sha256(self.content).hexdigest()[:24]}@driftgate"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +62,8 @@ class Message:
     """Names and values, for a table."""
     links: tuple[tuple[str, str], ...] = ()
     """What it says and where it leads; the first one is what the reader most likely wants."""
+    pictures: tuple[Picture, ...] = ()
+    """Shown after the sentences, as wide as the mail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +75,8 @@ class Mail:
     text: str
     html: str
     kind: Kind
+    pictures: tuple[Picture, ...] = ()
+    """What the HTML shows by their content ids."""
 
 
 class _Look(NamedTuple):
@@ -69,6 +91,7 @@ _LOOKS: dict[Kind, _Look] = {
     "promoted": _Look("Champion promoted", "#1a7f37", "#56d364"),
     "refused": _Look("Challenger refused", "#8a5a00", "#e3b341"),
     "drift": _Look("Drift", "#b34700", "#ffa657"),
+    "labels": _Look("Labels wanted", "#0a6e6e", "#56d4dd"),
     "approval": _Look("Approval wanted", "#0860c4", "#79c0ff"),
     "rolled_back": _Look("Rolled back", "#7540cf", "#d2a8ff"),
     "broken": _Look("Images broken", "#a0330b", "#ffa28b"),
@@ -86,6 +109,7 @@ def compose(message: Message) -> Mail:
         text=_environment().get_template("mail.txt.j2").render(parts),
         html=_environment().get_template("mail.html.j2").render(parts),
         kind=clean.kind,
+        pictures=clean.pictures,
     )
 
 
@@ -114,6 +138,7 @@ def _cleaned(message: Message) -> Message:
         actions=tuple(map(_one_line, message.actions)),
         facts=tuple((_one_line(name), _one_line(value)) for name, value in message.facts),
         links=tuple((_one_line(label), _one_line(url)) for label, url in message.links),
+        pictures=tuple(replace(picture, description=_one_line(picture.description)) for picture in message.pictures),
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from include.notify.mail import Message
+from include.notify.check_facts import check_facts
+from include.notify.check_words import headline, missing_labels, what_follows, what_to_do, what_was_found
+from include.notify.mail import Message, Picture
 
 if TYPE_CHECKING:  # a task that only tells something needs none of what they import
     from include.drift.checks import DriftCheck
@@ -73,31 +75,77 @@ def refused(pipeline: str, decision: Decision, *, links: Links) -> Message:
     )
 
 
-def drift(pipeline: str, check: DriftCheck, *, links: Links) -> Message:
-    """Tell what a drift check has found that something follows from, and what follows."""
-    headline, follows = _what_follows(check)
-    if check.verdict == "DATA_DRIFT" and "confidences" not in check.statistics:
-        found = (
-            f"Labels have arrived for the drift that an earlier check found in the answers of version {check.version}."
-        )
-    else:
-        found = (
-            f"The answers of version {check.version} to {_count(check.n_images, 'new image')} no longer look like "
-            "those of the day it was accepted."
-        )
+def drift(pipeline: str, check: DriftCheck, *, links: Links, picture: Picture | None = None) -> Message:
+    """Tell what a drift check has found that something follows from, and what follows.
+
+    Args:
+        pipeline: Its name.
+        check: The check.
+        links: Where to look.
+        picture: Of the check.
+    """
     return Message(
         pipeline=pipeline,
-        kind="drift",
-        headline=headline,
-        sentences=(found, follows),
+        kind="broken" if check.verdict == "BROKEN_IMAGES" else "drift",
+        headline=headline(check),
+        sentences=(what_was_found(check), what_follows(check)),
         reasons=check.reasons,
-        actions=_drift_actions(pipeline, check),
-        facts=_check_facts(check),
+        actions=what_to_do(pipeline, check),
+        facts=check_facts(check),
         links=tuple(links),
+        pictures=_given(picture),
     )
 
 
-def approval_wanted(pipeline: str, check: DriftCheck, *, hours: float, links: Links) -> Message:
+def labels_wanted(
+    pipeline: str,
+    check: DriftCheck,
+    *,
+    n_requested: int,
+    sheet: Picture | None,
+    csv_path: str,
+    links: Links,
+    picture: Picture | None = None,
+) -> Message:
+    """Ask for labels, without which a retraining would teach nothing new.
+
+    Args:
+        pipeline: Its name.
+        check: The drift check that asks.
+        n_requested: The images that are asked about, at least one.
+        sheet: The images.
+        csv_path: The list to fill in, in the store.
+        links: Where to look.
+        picture: Of the check.
+    """
+    counted = missing_labels(check)
+    so_far = f"{counted}, and nothing was started" if counted else "Nothing was started"
+    return Message(
+        pipeline=pipeline,
+        kind="labels",
+        headline=f"{headline(check)}: what do {_count(n_requested, 'image')} show?",
+        sentences=(
+            what_was_found(check),
+            f"A retraining needs labels of such images: {so_far}. Version {check.version} stays champion, and goes on "
+            "answering. When enough labels are in, the next inference run goes on by itself.",
+        ),
+        reasons=check.reasons,
+        actions=(
+            "Look at the images first: if they are broken, mend what sends them, and label none of them.",
+            f"`./driftgate labels {pipeline} export wanted.csv` writes the list, which also lies in the store: fill in "
+            "its column label. What you cannot tell stays empty.",
+            f"`./driftgate labels {pipeline} import wanted.csv` loads the answers. Some are enough for a start, and "
+            "loading them twice changes nothing.",
+        ),
+        facts=(("Images to label", f"{n_requested:,}"), ("List (in the store)", csv_path), *check_facts(check)),
+        links=tuple(links),
+        pictures=(*_given(sheet), *_given(picture)),
+    )
+
+
+def approval_wanted(
+    pipeline: str, check: DriftCheck, *, hours: float, links: Links, picture: Picture | None = None
+) -> Message:
     """Ask for the approval of a retraining.
 
     Args:
@@ -105,6 +153,7 @@ def approval_wanted(pipeline: str, check: DriftCheck, *, hours: float, links: Li
         check: The drift check that asks for it.
         hours: How long it waits for an answer.
         links: The page that approves first, then the one that rejects, then any others.
+        picture: Of the check.
     """
     return Message(
         pipeline=pipeline,
@@ -122,8 +171,9 @@ def approval_wanted(pipeline: str, check: DriftCheck, *, hours: float, links: Li
             "it there. The first answer wins.",
             "Look at some of the new images first: if they are broken, or not what this model is for, reject.",
         ),
-        facts=_check_facts(check),
+        facts=check_facts(check),
         links=tuple(links),
+        pictures=_given(picture),
     )
 
 
@@ -163,83 +213,8 @@ def rolled_back(pipeline: str, rollback: Rollback, *, reason: str, actor: str, l
     )
 
 
-def _what_follows(check: DriftCheck) -> tuple[str, str]:
-    """Return the headline of a check, and what is done about it."""
-    version = check.version
-    if check.action == "ROLL_BACK":
-        return (
-            f"version {version} got worse, the previous one takes over again",
-            "The previous version still looks at home on the same images, so it is champion again: another mail tells "
-            "what that changes.",
-        )
-    if check.action == "REQUEST_RETRAINING":
-        return (
-            f"drift of version {version}, a retraining is asked for",
-            "A training run follows. If the pipeline asks a person first (retraining.mode approval), it waits, and "
-            "another mail asks for the answer.",
-        )
-    unchanged = f"Nothing was started: version {version} stays champion, and goes on answering."
-    if _wants_labels(check):
-        return f"drift of version {version}, labels are wanted", unchanged
-    return f"drift of version {version}, nothing was started", unchanged
-
-
-def _wants_labels(check: DriftCheck) -> bool:
-    n_new, n_needed = check.statistics.get("n_new_labels", 0), check.thresholds.get("min_new_labels", 0)
-    return check.action == "ALERT" and check.verdict == "DATA_DRIFT" and bool(n_new < n_needed)
-
-
-def _drift_actions(pipeline: str, check: DriftCheck) -> tuple[str, ...]:
-    look = "Look at some of the new images: if they are broken, mend what sends them, and do not train on them."
-    if check.action == "ROLL_BACK":
-        return ("Nothing has to be done now.", "Find out what the version was trained on that made it worse.")
-    if check.action == "REQUEST_RETRAINING":
-        return (look,)
-    if _wants_labels(check):
-        n_new, n_needed = check.statistics.get("n_new_labels", 0), check.thresholds["min_new_labels"]
-        return (
-            look,
-            f"Label what has changed: add rows to LABELS for images of the incoming stage, or put files into the "
-            f"training stage. {n_new} of {n_needed} new labels are there; with all of them the next inference run asks "
-            "for the retraining.",
-        )
-    train = f'`./driftgate train {pipeline} --reason "…"` trains a new model now.'
-    if "previous" not in check.statistics:
-        return (look, train)
-    return (look, train, f'`./driftgate rollback {pipeline} --reason "…"` restores the previous version.')
-
-
-def _check_facts(check: DriftCheck) -> tuple[tuple[str, str], ...]:
-    compared = [
-        (name, _compared(check.statistics.get(key), check.thresholds.get(key), unit))
-        for name, key, unit in (
-            ("Confidences", "confidences", " sd"),
-            ("Predicted classes", "classes", ""),
-            ("Previous version", "previous", " sd"),
-        )
-    ]
-    facts = [
-        ("Verdict", check.verdict),
-        ("Action", check.action),
-        ("Champion", f"version {check.version}"),
-        ("New answers", f"{check.n_images:,}"),
-        *((name, value) for name, value in compared if value),
-    ]
-    if "n_new_labels" in check.statistics and "min_new_labels" in check.thresholds:
-        needed = check.thresholds["min_new_labels"]
-        facts.append(("New labels", f"{check.statistics['n_new_labels']} (needed: {needed})"))
-    if check.report_path:
-        facts.append(("Report (in the store)", check.report_path))
-    return (*facts, ("Check", check.check_id))
-
-
-def _compared(measured: object, threshold: object, unit: str) -> str | None:
-    """Return a distance beside its threshold; None if they were not compared."""
-    if not isinstance(measured, Mapping) or not isinstance(threshold, int | float):
-        return None
-    of_version: Any = measured.get("version")
-    before = f"version {of_version}: " if of_version is not None else ""
-    return f"{before}distance {measured['distance']:.3f}{unit}, threshold {threshold:.3f}{unit}"
+def _given(picture: Picture | None) -> tuple[Picture, ...]:
+    return () if picture is None else (picture,)
 
 
 def _count(n: int, thing: str) -> str:

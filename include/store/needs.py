@@ -3,8 +3,8 @@
 An image was last needed when it went from its stage or, while it is there, when it was last answered; before that, when
 it was first seen, and never before its pixels were written. A segment was last needed when the last of its images was.
 What a run leaves for its own tasks (batches, answers, trained networks, checkpoints), copies of models and the reports
-of drift checks are as old as their files. DRIFT_CHECKS keeps the row of a check whose report is gone: its REPORT_PATH
-then leads nowhere.
+of drift checks (pages, pictures, snapshots in Evidently's workspace) are as old as their files. DRIFT_CHECKS keeps the
+row of a check whose report is gone: its REPORT_PATH then leads nowhere.
 """
 
 import logging
@@ -21,6 +21,8 @@ from include.config_parts import PreprocessingConfig
 from include.images.preprocessing import preprocessing_digest
 from include.store.files import StoredFile
 from include.store.leftovers import SEGMENTS
+from include.store.reports import REPORTS, WORKSPACE, is_of_history
+from include.store.requested import LABEL_REQUESTS
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,9 @@ _BY_FOLDER: Mapping[str, str] = {
     "fitted": "trained networks",
     "checkpoints": "checkpoints",
     "models": "copies of models",
-    "reports": "drift reports",
+    REPORTS: "drift reports",
+    WORKSPACE: "drift reports",
+    LABEL_REQUESTS: "lists and pictures of images to label",
 }
 """What is in the store's folders. Other folders are not touched."""
 _TEMPORARY = "temporary files"
@@ -207,6 +211,8 @@ def _other_thing(folder: str, name: str, files: tuple[StoredFile, ...], *, keep:
         kept_for = "not of Driftgate's making"
     elif folder == "models" and name in cards:
         kept_for = "models of the champion and the previous version"
+    elif folder == WORKSPACE and is_of_history(name):
+        kept_for = "what the history of drift checks is shown in"
     return Thing(
         kind=_BY_FOLDER.get(folder, folder),
         files=files,

@@ -50,13 +50,31 @@ class _LocatedImage(NamedTuple):
     etag: str
     segment: str
     segment_row: int
+    short_side: float
+    long_side: float
+    brightness: float
+    contrast: float
+    sharpness: float
+
+
+class ImageLook(NamedTuple):
+    """What an image looks like, as `include.images.statistics` has measured it; a turned camera changes nothing."""
+
+    short_side: float
+    """Of the original, in pixels."""
+    long_side: float
+    """Of the original, in pixels."""
+    brightness: float
+    contrast: float
+    sharpness: float
 
 
 class LocatedImages(NamedTuple):
-    """Readable images of a batch, in a fixed order, and where the pixels of each lie."""
+    """Readable images of a batch, in a fixed order, where the pixels of each lie, and what they look like."""
 
     keys: tuple[ImageKey, ...]
     locations: tuple[PixelLocation, ...]
+    looks: tuple[ImageLook, ...]
 
 
 def prepare_batch(
@@ -118,6 +136,9 @@ def locate_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
     return LocatedImages(
         keys=tuple(ImageKey(row.stage, row.relative_path, row.etag) for row in rows),
         locations=tuple(PixelLocation(row.segment, row.segment_row) for row in rows),
+        looks=tuple(
+            ImageLook(row.short_side, row.long_side, row.brightness, row.contrast, row.sharpness) for row in rows
+        ),
     )
 
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import make_msgid, parseaddr
 from typing import cast
@@ -16,7 +16,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.config import PipelineConfig
-from include.notify.mail import KIND_HEADER, Mail
+from include.notify.mail import KIND_HEADER, Mail, Picture
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class MailNotSentError(Exception):
 
 
 class _MailHook(SmtpHook):
-    """Airflow's SMTP hook with bounded patience (its own is six times 30 s by default) and mails of two parts.
+    """Airflow's SMTP hook with bounded patience (its own is six times 30 s by default) and mails of several parts.
 
     `send_email_smtp` sends HTML alone.
     """
@@ -49,7 +49,7 @@ class _MailHook(SmtpHook):
         return max(0, min(super().smtp_retry_limit, 1))
 
     def deliver(self, mail: Mail, recipients: Sequence[str]) -> dict[str, tuple[int, bytes]]:
-        """Send a mail as one message with both parts, and return the recipients that the server refused."""
+        """Send a mail as one message with all its parts, and return the recipients that the server refused."""
         sender = self.from_email or self.smtp_user
         if "@" not in sender:
             raise MailNotSentError(
@@ -150,9 +150,34 @@ def _as_message(mail: Mail, sender: str, recipients: Sequence[str], *, domain: s
     message["Message-ID"] = make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"  # so that nobody's absence is told to us (RFC 3834)
     message[KIND_HEADER] = mail.kind
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
+    if not mail.pictures:
+        _add_texts(message, mail)
+        return message
+    # The texts within what has the pictures, not the HTML alone: who reads the plain text gets them as attachments.
+    message.make_related()
+    message["MIME-Version"] = "1.0"
+    message.set_param("type", "multipart/alternative")  # RFC 2387, section 3.1
+    _add_texts(texts := MIMEPart(policy=SMTP), mail)
+    message.set_payload([texts, *map(_inline, mail.pictures)])
     return message
+
+
+def _add_texts(part: MIMEPart, mail: Mail) -> None:
+    part.set_content(mail.text)
+    part.add_alternative(mail.html, subtype="html")
+
+
+def _inline(picture: Picture) -> MIMEPart:
+    part = MIMEPart(policy=SMTP)
+    part.set_content(
+        picture.content,
+        maintype="image",
+        subtype="png",
+        cid=f"<{picture.content_id}>",
+        disposition="inline",
+        filename=picture.name,
+    )
+    return part
 
 
 def _told(error: Exception) -> str:

@@ -13,6 +13,7 @@ from airflow.sdk import BaseNotifier, Context
 from include.config import PipelineConfig
 
 if TYPE_CHECKING:  # the connector, which a DAG that is only read does not need
+    from include.store.files import FileStore
     from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,13 @@ class PipelineNotifier(BaseNotifier):
         except Exception as error:  # noqa: BLE001 - one that raises fails the task that calls it
             log.warning("no mail was sent: %s: %s", type(error).__name__, " ".join(str(error).split()))
 
+    @property
+    def store(self) -> FileStore:
+        """The pipeline's files."""
+        from include.store.files import FileStore
+
+        return FileStore(self.config.store_url)
+
     def notify(self, context: Context) -> None:
         """Open a session, compose and send."""
         from driftgate.hooks import WarehouseHook
@@ -58,6 +66,7 @@ class ApprovalNotifier(PipelineNotifier):
         from include.catalog.runs import read_run, run_id_of
         from include.drift.checks import read_check
         from include.errors import UnknownCheckError
+        from include.notify.check_picture import check_picture
         from include.notify.mail import compose
         from include.notify.messages import approval_wanted
 
@@ -71,7 +80,13 @@ class ApprovalNotifier(PipelineNotifier):
             ("The request, unanswered", approval_link(context, None)),
             ("The run that found the drift", run_link(*check.run_id.split("/", 1))),
         )
-        message = approval_wanted(self.config.name, check, hours=run.config.retraining.response_hours, links=links)
+        message = approval_wanted(
+            self.config.name,
+            check,
+            hours=run.config.retraining.response_hours,
+            links=links,
+            picture=check_picture(self.store, check),
+        )
         send(run.config, compose(message))
 
 
@@ -91,14 +106,16 @@ class DriftNotifier(PipelineNotifier):
 
     def tell(self, context: Context, warehouse: Warehouse) -> None:  # noqa: ARG002 - all of it is in the check
         """Send the mail with the check's reasons."""
-        send_drift(warehouse, self.check["check_id"] if isinstance(self.check, Mapping) else str(self.check))
+        check_id = self.check["check_id"] if isinstance(self.check, Mapping) else str(self.check)
+        send_drift(warehouse, self.store, check_id)
 
 
-def send_drift(warehouse: Warehouse, check_id: str) -> bool:
-    """Send what a drift check has found, to the people that its run's config names.
+def send_drift(warehouse: Warehouse, store: FileStore, check_id: str) -> bool:
+    """Send what a drift check has found, with its picture, to the people that its run's config names.
 
     Args:
         warehouse: A session.
+        store: The pipeline's files.
         check_id: The check.
 
     Returns:
@@ -108,10 +125,11 @@ def send_drift(warehouse: Warehouse, check_id: str) -> bool:
     from driftgate.mailing import send
     from include.catalog.runs import read_run
     from include.drift.checks import read_check
+    from include.notify.check_picture import check_picture
     from include.notify.mail import compose
     from include.notify.messages import drift
 
     check = read_check(warehouse, check_id)
     config = read_run(warehouse, run_id=check.run_id).config
     links = (("The run that found it", run_link(*check.run_id.split("/", 1))),)
-    return send(config, compose(drift(config.name, check, links=links)))
+    return send(config, compose(drift(config.name, check, links=links, picture=check_picture(store, check))))

@@ -26,6 +26,6 @@ class AlertOperator(PipelineOperator):
         from include.drift.check import Check
 
         check = Check.from_json(self.check)
-        is_sent = send_drift(task.warehouse, check.check_id)
+        is_sent = send_drift(task.warehouse, task.store, check.check_id)
         self.log.warning("drift of version %d (%s): %s", check.version, check.verdict, "; ".join(check.reasons))
         return is_sent

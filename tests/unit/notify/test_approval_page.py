@@ -49,6 +49,14 @@ def test_the_page_has_the_whole_evidence() -> None:
     assert approval_subject("hats", CHECK) == "hats: may a new model be trained? (drift of version 3)"
 
 
+def test_what_is_known_of_the_accuracy_speaks_for_or_against_it() -> None:
+    accuracy = {"baseline": 0.8, "estimates": [{"value": 0.6, "low": 0.55, "high": 0.65}], "realised": None}
+
+    page = approval_page(replace(CHECK, statistics={**CHECK.statistics, "accuracy": accuracy}))
+
+    assert "| Estimated accuracy | 60.0% \\(55.0% to 65.0%\\), on held-out images 80.0% |" in page.splitlines()
+
+
 def test_a_check_that_compared_nothing_has_a_page_too() -> None:
     page = approval_page(replace(CHECK, statistics={}, first_commit_seq=None, report_path=None))
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.notify.mail import MAX_SUBJECT, Mail, Message, compose
+from include.notify.mail import MAX_SUBJECT, Mail, Message, Picture, compose
 
 URL = "https://airflow.example.com/dags/digits_training/runs/drift__1?a=1&b=2"
 
@@ -32,6 +32,7 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.links: list[str | None] = []
+        self.images: list[dict[str, str | None]] = []
         self._texts: list[str] = []
         self._hidden = 0
         self.feed(mail.html)
@@ -45,6 +46,8 @@ class Page(HTMLParser):
         self._hidden += tag in {"style", "title"}
         if tag == "a":
             self.links.append(dict(attrs)["href"])
+        elif tag == "img":
+            self.images.append(dict(attrs))
 
     def handle_endtag(self, tag: str) -> None:
         self._hidden -= tag in {"style", "title"}
@@ -130,6 +133,22 @@ def test_it_loads_nothing_from_anywhere() -> None:
 
     assert not {"img", "script", "link", "iframe"} & set(Page(mail).tags)
     assert not re.search(r"https?://|url\(|@import", mail.html)
+
+
+def test_pictures_are_shown_and_named_and_described() -> None:
+    pictures = tuple(
+        Picture(name=f"{name}.png", content=name.encode(), description=f'"{name}" >\n<b>')
+        for name in ("sheet", "drift")
+    )
+
+    mail = compose(message(pictures=pictures))
+
+    assert [image["src"] for image in Page(mail).images] == [f"cid:{picture.content_id}" for picture in mail.pictures]
+    assert [image["alt"] for image in Page(mail).images] == ['"sheet" > <b>', '"drift" > <b>']
+    assert [picture.content for picture in mail.pictures] == [b"sheet", b"drift"]
+    assert len({picture.content_id for picture in mail.pictures}) == 2
+    assert 'Picture sheet.png: "sheet" > <b>' in mail.text
+    assert "b" not in Page(mail).tags
 
 
 def test_a_message_without_extras_has_no_empty_parts() -> None:

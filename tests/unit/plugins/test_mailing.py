@@ -15,7 +15,7 @@ from driftgate import mailing
 from driftgate.mailing import send
 from include.commands.local.mail_catcher import Keeper
 from include.config import PipelineConfig
-from include.notify.mail import Mail, Message, compose
+from include.notify.mail import Mail, Message, Picture, compose
 
 NAME = 'T-shirt <b onclick="x()">Ärmel\r\nlos</b>'
 TEXT = 'T-shirt <b onclick="x()">Ärmel los</b>'
@@ -101,6 +101,36 @@ def test_a_mail_arrives_whole(config: PipelineConfig, mail: Mail, mailbox: Any, 
     [(level, line)] = told()
     assert level == "INFO"
     assert "was sent to 2 of 2 recipients" in line
+
+
+def test_pictures_arrive_within_the_mail(config: PipelineConfig, mailbox: Any) -> None:
+    # Given
+    picture = Picture(
+        name="drift-1.png", content=b"\x89PNG\r\n\x1a\n" + bytes(range(256)), description="the confidences"
+    )
+    mail = compose(
+        Message(pipeline="garments", kind="drift", headline="drift", sentences=("Ärmel",), pictures=(picture,))
+    )
+
+    # When
+    assert send(config, mail)
+
+    # Then
+    [received] = mailbox.mails()
+    assert received["MIME-Version"] == "1.0"
+    assert received.get_content_type() == "multipart/related"
+    assert received.get_param("type") == "multipart/alternative"
+    texts, image = received.iter_parts()
+    assert texts.get_content_type() == "multipart/alternative"
+    plain, html = (part.get_content().replace("\r\n", "\n") for part in texts.iter_parts())
+    assert plain == mail.text
+    assert html == mail.html
+    assert "Picture drift-1.png: the confidences" in plain
+    assert image.get_content_type() == "image/png"
+    assert image.get_content() == picture.content
+    assert image.get_content_disposition() == "inline"
+    assert image.get_filename() == "drift-1.png"
+    assert f'src="cid:{image["Content-ID"].strip("<>")}"' in html
 
 
 @pytest.mark.parametrize("length", [40, 48, 64, 200])

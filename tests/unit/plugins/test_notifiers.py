@@ -11,6 +11,7 @@ from driftgate.notifiers import ApprovalNotifier, DriftNotifier
 from include.catalog.runs import open_run
 from include.config import PipelineConfig
 from include.config_parts import NotifyConfig
+from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
 
@@ -54,6 +55,13 @@ def add_check(warehouse: Warehouse, config: PipelineConfig) -> Callable[[str], s
             action="REQUEST_RETRAINING",
             reasons=json.dumps([f"the answers of window {check_id} look otherwise"]),
             report_path=None,
+            signal=None,
+            score=None,
+            threshold=None,
+            p_value=None,
+            smallest_shift=None,
+            estimated_accuracy=None,
+            evidence=None,
         )
         return check_id
 
@@ -148,6 +156,25 @@ def test_drift_is_mailed_for_each_run_that_the_notifier_serves(
     assert "the answers of window check-of-first look otherwise" in first
     assert "the answers of window check-of-second look otherwise" in second
     assert [mail["X-Driftgate-Kind"] for mail in mailbox.mails()] == ["drift", "drift"]
+
+
+def test_mails_show_the_picture_of_their_check(
+    warehouse: Warehouse, store: FileStore, config: PipelineConfig, add_check: Any, mailbox: Any
+) -> None:
+    store.write("reports/with.png", b"a picture")
+    open_training(warehouse, config, "drift__1", add_check("with"))
+    add_check("without")
+
+    DriftNotifier(config, check="with")(context_of(config, "first"))
+    ApprovalNotifier(config)(context_of(config, "drift__1"))
+    DriftNotifier(config, check="without")(context_of(config, "first"))
+
+    drift, approval, plain = mailbox.mails()
+    for mail in (drift, approval):
+        [picture] = [part for part in mail.walk() if part.get_content_maintype() == "image"]
+        assert picture.get_content() == b"a picture"
+        assert picture.get_filename() == "drift-with.png"
+    assert plain.get_content_type() == "multipart/alternative"
 
 
 def test_whoever_the_run_was_opened_to_tell_is_told_of_its_drift(

@@ -17,6 +17,7 @@ NEEDED = {
     "predict": {"torch", "PIL"},
     "preprocess": {"PIL"},
     "freeze_snapshot": {"PIL"},
+    "request_labels": {"PIL"},
 }
 """Nothing needs torchvision, Evidently or scikit-learn with the default architecture."""
 

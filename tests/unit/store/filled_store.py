@@ -125,7 +125,10 @@ class FilledStore:
         located = locate_batch(self.warehouse, self.store, batch, work_path=uuid.uuid4().hex)
         now = datetime.now(UTC).replace(tzinfo=None)
         path = f"answers/{uuid.uuid4().hex}.parquet"
-        rows = [(*key, batch.version, "red", 0.9, json.dumps([0.9, 0.1]), now) for key in located.keys]
+        rows = [
+            (*key, batch.version, "red", 0.9, json.dumps([0.9, 0.1]), now, *look, None)
+            for key, look in zip(located.keys, located.looks, strict=True)
+        ]
         with self.store.new_file(path) as file:
             write_rows(file, LOADED_PREDICTIONS, rows)
         return path
@@ -145,7 +148,9 @@ class FilledStore:
     def judge(self) -> None:
         """Let a drift check consume all answers."""
         self.query(
-            "INSERT INTO DRIFT_CHECKS SELECT %(id)s, 'r', 1, 1, 1, MAX(COMMIT_SEQ), 1, PARSE_JSON('{}'), "
+            "INSERT INTO DRIFT_CHECKS (CHECK_ID, RUN_ID, VERSION, CHAMPION_EVENT_SEQ, FIRST_COMMIT_SEQ, "
+            "LAST_COMMIT_SEQ, N_IMAGES, STATISTICS, THRESHOLDS, VERDICT, ACTION, REASONS, REPORT_PATH, CHECKED_AT) "
+            "SELECT %(id)s, 'r', 1, 1, 1, MAX(COMMIT_SEQ), 1, PARSE_JSON('{}'), "
             "PARSE_JSON('{}'), 'STABLE', 'NONE', PARSE_JSON('[]'), NULL, SYSDATE() FROM PREDICTIONS",
             id=uuid.uuid4().hex,
         )

@@ -12,6 +12,7 @@ from filled_store import FilledStore
 from include.catalog.forgotten import REASON, place_sha256
 from include.errors import ForgottenMeanwhileError, MissingSegmentError, SnapshotError, UnknownImageError
 from include.images.preprocessing import preprocessing_digest
+from include.models.prediction import Predictions
 from include.registry import answering
 from include.store import forgetting
 from include.store.dataset import read_dataset
@@ -360,7 +361,7 @@ def test_what_a_version_answers_meanwhile_is_not_written_down(
     def answers(images: PixelReader) -> Any:
         filled.forget("x.png")
         n = len(images)
-        return SimpleNamespace(labels=["red"] * n, confidences=[0.9] * n, scores=np.full((n, 2), 0.5))
+        return Predictions(("red",) * n, np.full(n, 0.9), np.full((n, 2), 0.5), np.empty((n, 0), np.float32))
 
     monkeypatch.setattr(answering, "Predictor", lambda _: SimpleNamespace(predict=answers))
 

@@ -180,12 +180,18 @@ def test_leftovers_go_by_age_and_what_is_not_ours_stays(filled: FilledStore) -> 
             "checkpoints/ab/a.json",
             "models/old/card.json",
             "reports/a.html",
+            "reports/a.png",
+            "evidently/0c6d/snapshots/a.json",
             "segments/orphan.safetensors",
         )
     ]
     old.append(filled.leave("fitted/.killed.tmp", days=1.1))
     young = [
         filled.leave("reports/b.html", days=29),
+        filled.leave("evidently/0c6d/snapshots/b.json", days=29),
+        # what the history of checks is shown in stays, whatever becomes of it
+        filled.leave("evidently/0c6d/metadata.json", days=400),
+        filled.leave("evidently/0c6d/dashboard.json", days=400),
         filled.leave("segments/written.safetensors", days=0),
         filled.leave("batches/.being-written.tmp", days=0.5),
         filled.leave("notes.txt", days=400),
@@ -204,10 +210,11 @@ def test_leftovers_go_by_age_and_what_is_not_ours_stays(filled: FilledStore) -> 
         "trained networks": 1,
         "checkpoints": 1,
         "copies of models": 1,
-        "drift reports": 1,
+        "drift reports": 3,
         "pixels": 1,
         "temporary files": 1,
     }
+    assert pruned.kept_for["what the history of drift checks is shown in"].n_files == 2
     assert pruned.kept_for["not of Driftgate's making"].n_files == 2
 
 
