@@ -5,7 +5,10 @@ into a snapshot, trains on it, measures the result on images that it has not see
 the gate.
 
 A run that a drift check has asked for waits first, in mode `approval`, until a person approves it; silence is a
-rejection. It does no work before. `announce` says what became of the run, in RUNS and by mail, whatever it was.
+rejection. It does no work before. Its model answers, in `check_cure`, the images whose drift it was trained for: if it
+is no better there than the champion, or not at home with them, it does not cure the drift and is refused.
+
+`announce` says what became of the run, in RUNS and by mail, whatever it was.
 
 **Idempotent**: a task that is run again finds what it did before. The same images and labels make the same snapshot; a
 version is registered once and promoted once in a run.
@@ -21,6 +24,7 @@ from airflow.sdk import DAG, Param
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.announce import AnnounceOperator, tell_failed_announcement
 from driftgate.operators.approve import ApproveOperator
+from driftgate.operators.check_cure import CheckCureOperator
 from driftgate.operators.evaluate import EvaluateOperator
 from driftgate.operators.freeze_snapshot import FreezeSnapshotOperator
 from driftgate.operators.needs_approval import NeedsApprovalOperator
@@ -113,6 +117,7 @@ def training_dag(config: PipelineConfig) -> DAG:
             task_id="train", config=config, snapshot_id=freeze_snapshot.output["snapshot_id"], max_active_tis_per_dag=2
         )
         evaluate = EvaluateOperator(task_id="evaluate", config=config, fitted=train.output)
+        check_cure = CheckCureOperator(task_id="check_cure", config=config, challenger=evaluate.output)
         promote = PromoteOperator(task_id="promote", config=config, challenger=evaluate.output)
         announce = AnnounceOperator(
             task_id="announce",
@@ -124,7 +129,8 @@ def training_dag(config: PipelineConfig) -> DAG:
 
         open_run >> needs_approval >> [approve, not_needed]
         approve >> [approved, rejected]
-        [approved, not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate >> promote
+        [approved, not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate
+        evaluate >> check_cure >> promote
         # preprocess, too: if one of its batches fails, promote is done with before the others are.
         [preprocess, promote, rejected] >> announce
     return dag

@@ -9,10 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from include.catalog.forgotten import read_forgotten
 from include.errors import ArtefactError
 from include.images.preprocessing import preprocessing_digest
 from include.models.artefact import LoadedModel
+from include.models.baseline import rounded_features
 from include.models.prediction import Predictor
 from include.registry.artefacts import load_version
 from include.store.batches import Batch
@@ -87,8 +91,19 @@ def _rows(model: LoadedModel, version: int, located: LocatedImages, store: FileS
     answers = Predictor(model).predict(PixelReader(store, located.locations))
     now = datetime.now(UTC).replace(tzinfo=None)
     return [
-        (*key, version, label, float(confidence), json.dumps(scores.tolist()), now)
-        for key, label, confidence, scores in zip(
-            located.keys, answers.labels, answers.confidences, answers.scores, strict=True
+        (*key, version, label, float(confidence), json.dumps(scores.tolist()), now, *look, _features(features))
+        for key, look, label, confidence, scores, features in zip(
+            located.keys,
+            located.looks,
+            answers.labels,
+            answers.confidences,
+            answers.scores,
+            answers.features,
+            strict=True,
         )
     ]
+
+
+def _features(features: NDArray[np.float32]) -> str | None:
+    """Return an image's features as JSON; None: the version gives none."""
+    return json.dumps(rounded_features(features), separators=(",", ":")) if features.size else None

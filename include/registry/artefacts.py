@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from include.errors import ArtefactError, WarehouseError
-from include.models.artefact import CARD_FILE, WEIGHTS_FILE, LoadedModel, load
+from include.models.artefact import CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE, LoadedModel, load
 from include.registry.ledger import Version, read_version
 from include.store.files import FileStore, sha256_of_file
 from include.warehouse.identifiers import MODELS_STAGE, stage_location
@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 CONFUSION_MATRIX_FILE = "confusion_matrix.png"
 
 _FILES = (WEIGHTS_FILE, CARD_FILE)
+_OPTIONAL_FILES = (PROJECTION_FILE,)
+"""What versions of older releases come without."""
 
 
 def upload_model(warehouse: Warehouse, folder: Path, *, sha256: str) -> str:
@@ -63,14 +65,17 @@ def load_version(warehouse: Warehouse, store: FileStore, number: int) -> LoadedM
             log.warning("the copy of version %d in the store is not used: %s", number, error)
     with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
         _download(warehouse, version.artifact_path, Path(folder))
-        for name in names:
-            store.write(name, (Path(folder) / Path(name).name).read_bytes())
+        for name in (*_OPTIONAL_FILES, *_FILES):
+            file = Path(folder) / name
+            if file.is_file():
+                store.write(f"models/{version.sha256}/{name}", file.read_bytes())
     log.info("downloaded version %d", number)
     return _load(store, version)
 
 
 def _load(store: FileStore, version: Version) -> LoadedModel:
-    folders = {store.local_path(f"models/{version.sha256}/{name}").parent for name in _FILES}
+    names = [f"models/{version.sha256}/{name}" for name in (*_OPTIONAL_FILES, *_FILES)]
+    folders = {store.local_path(name).parent for name in names if store.exists(name)}
     return load(folders.pop(), sha256=version.sha256)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from include.config_parts import GateConfig
 from include.errors import PromotionRefusedError
 from include.handover import Handover
-from include.models.gate import judge
+from include.models.gate import Cure, judge
 from include.registry.challenger import Challenger, read_evidence
 from include.registry.ledger import promote, record_gate
 from include.warehouse.session import Warehouse
@@ -31,7 +31,13 @@ class Decision(Handover):
 
 
 def pass_gate_and_promote(
-    warehouse: Warehouse, challenger: Challenger, *, gate: GateConfig, accept_vanished_classes: bool, run_id: str
+    warehouse: Warehouse,
+    challenger: Challenger,
+    *,
+    gate: GateConfig,
+    accept_vanished_classes: bool,
+    run_id: str,
+    cure: Cure | None = None,
 ) -> Decision:
     """Judge a challenger on the evidence that is stored with it, and make it champion if it passes.
 
@@ -41,12 +47,13 @@ def pass_gate_and_promote(
         gate: What it has to reach.
         accept_vanished_classes: Whether it may lack classes of the champion.
         run_id: The run that promotes.
+        cure: What it does about the drift that the run was asked for; None: no drift check has asked for the run.
 
     Raises:
         ArtefactError: There is no such version, or no evidence with it.
     """
     evidence = read_evidence(warehouse, challenger.version)
-    result = judge(evidence, gate, accept_vanished_classes=accept_vanished_classes)
+    result = judge(evidence, gate, accept_vanished_classes=accept_vanished_classes, cure=cure)
     record_gate(warehouse, version=challenger.version, passed=result.passed, reason=result.reason, run_id=run_id)
     if not result.passed:
         return Decision(

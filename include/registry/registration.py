@@ -12,20 +12,21 @@ from include.config import PipelineConfig
 from include.images.preprocessing import preprocessing_digest
 from include.models.architectures import build
 from include.models.artefact import save
-from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
+from include.models.baseline import Baseline, build_baseline
 from include.models.calibration import fit_temperature, softmax
 from include.models.checkpoints import delete_checkpoints
 from include.models.confusion_matrix import confusion_matrix_png
 from include.models.evaluation import Evaluation, evaluate
 from include.models.evidence import PairedEvidence, pair_answers
+from include.models.features import FeatureProjection, fitting_places
 from include.models.fitting import FittedModel
-from include.models.prediction import predict_logits
+from include.models.prediction import predict_outputs
 from include.registry.artefacts import CONFUSION_MATRIX_FILE, upload_model
-from include.registry.baselines import held_out_statistics
+from include.registry.baselines import count_undecodable, held_out_statistics
 from include.registry.challenger import EVIDENCE, Challenger, read_evidence
 from include.registry.comparison import ask_champion, fair_test, load_champion
 from include.registry.ledger import NO_CHAMPION_SEQ, register
-from include.store.dataset import read_dataset
+from include.store.dataset import LabelledImages, read_dataset
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
@@ -38,6 +39,7 @@ class _Measured(NamedTuple):
     model: nn.Module
     classes: tuple[str, ...]
     temperature: float
+    projection: FeatureProjection
     evaluation: Evaluation
     evidence: PairedEvidence
     baseline: Baseline
@@ -86,6 +88,7 @@ def evaluate_and_register(
             preprocessing_digest=preprocessing_digest(config.preprocessing),
             temperature=measured.temperature,
             snapshot_id=fitted.snapshot_id,
+            projection=measured.projection,
         )
         _draw(measured.evaluation, saved.folder / CONFUSION_MATRIX_FILE, name=config.name)
         path = upload_model(warehouse, saved.folder, sha256=saved.card_sha256)
@@ -130,11 +133,12 @@ def _measure(
         n_classes=len(dataset.classes),
         weights=str(store.local_path(fitted.weights_path)),
     )
-    validation_logits = predict_logits(model, dataset.validation.images)
-    temperature = fit_temperature(validation_logits, dataset.validation.labels)
-    test_logits = predict_logits(model, test.images.images)
-    evaluation = evaluate(test_logits, test.images.labels, temperature=temperature, classes=dataset.classes)
-    answers = [dataset.classes[place] for place in test_logits.argmax(axis=1)]
+    projection = _fit_projection(model, dataset.train)
+    validation = predict_outputs(model, dataset.validation.images, reduce=projection.project)
+    temperature = fit_temperature(validation.logits, dataset.validation.labels)
+    tested = predict_outputs(model, test.images.images, reduce=projection.project)
+    evaluation = evaluate(tested.logits, test.images.labels, temperature=temperature, classes=dataset.classes)
+    answers = [dataset.classes[place] for place in tested.logits.argmax(axis=1)]
     theirs = None
     if champion is not None:
         theirs = ask_champion(warehouse, store, champion, test, config=config, run_id=run_id, work_path=work_path)
@@ -146,21 +150,28 @@ def _measure(
         champion=theirs,
         champion_event_seq=champion.event_seq if champion else NO_CHAMPION_SEQ,
     )
-    scores = softmax(np.concatenate([validation_logits, test_logits]), temperature=temperature).astype(np.float32)
-    baseline = Baseline(
-        edges=CONFIDENCE_EDGES,
-        counts_by_class=count_confidences(
-            scores.max(axis=1), [dataset.classes[place] for place in scores.argmax(axis=1)], classes=dataset.classes
-        ),
+    logits = np.concatenate([validation.logits, tested.logits])
+    baseline = build_baseline(
+        softmax(logits, temperature=temperature).astype(np.float32),
+        np.concatenate([dataset.validation.labels, test.images.labels]),
+        classes=dataset.classes,
+        features=np.concatenate([validation.features, tested.features]),
         image_statistics=held_out_statistics(
             warehouse,
             snapshot_id=fitted.snapshot_id,
             preprocessing_digest=preprocessing_digest(config.preprocessing),
         ),
+        n_undecodable=count_undecodable(warehouse, snapshot_id=fitted.snapshot_id),
     )
     return _Measured(
-        model, dataset.classes, temperature, evaluation, evidence, baseline, len(dataset.validation.labels)
+        model, dataset.classes, temperature, projection, evaluation, evidence, baseline, len(dataset.validation.labels)
     )
+
+
+def _fit_projection(model: nn.Module, training: LabelledImages) -> FeatureProjection:
+    """Fit on training images: neither the baseline's nor a window's are then nearer to the projection."""
+    images = training.subset(fitting_places(len(training.labels))).images
+    return FeatureProjection.fit(predict_outputs(model, images, reduce=lambda outputs: outputs).features)
 
 
 def _draw(evaluation: Evaluation, path: Path, *, name: str) -> None:

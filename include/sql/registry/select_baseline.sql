@@ -1,8 +1,10 @@
--- The baseline of one version.
+-- The baseline of one version. HELD_OUT and FEATURES are null for versions of older releases.
 -- Bound: version
 SELECT
     TO_JSON(EDGES) AS EDGES,
     TO_JSON(COUNTS_BY_CLASS) AS COUNTS_BY_CLASS,
-    TO_JSON(IMAGE_STATISTICS) AS IMAGE_STATISTICS
+    TO_JSON(IMAGE_STATISTICS) AS IMAGE_STATISTICS,
+    TO_JSON(HELD_OUT) AS HELD_OUT,
+    TO_JSON(FEATURES) AS FEATURES
 FROM BASELINES
 WHERE VERSION = %(version)s

@@ -1,12 +1,21 @@
 """A version's baseline in the warehouse."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
-from include.models.baseline import CONFIDENCE_EDGES, STATISTIC_EDGES, Baseline, Histogram, count_confidences
-from include.registry.baselines import held_out_statistics, insert_baseline, read_baseline
+from include.models.baseline import (
+    CONFIDENCE_EDGES,
+    STATISTIC_EDGES,
+    Baseline,
+    FeatureSample,
+    Histogram,
+    count_confidences,
+)
+from include.registry.baselines import count_undecodable, held_out_statistics, insert_baseline, read_baseline
 from include.warehouse.session import Warehouse
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -17,6 +26,14 @@ BASELINE = Baseline(
     image_statistics={
         name: Histogram(edges=edges, counts=(3,) + (0,) * (len(edges) - 2)) for name, edges in STATISTIC_EDGES.items()
     },
+    right_by_class=count_confidences([0.999], ["a"], classes=["b", "a", 'a "third" class']),
+    counts_by_truth=count_confidences([0.31, 0.999, 1.0], ["a", "a", "b"], classes=["b", "a", 'a "third" class']),
+    confusion={
+        "b": {"b": 0, "a": 1, 'a "third" class': 0},
+        "a": {"b": 1, "a": 1, 'a "third" class': 0},
+        'a "third" class': {"b": 0, "a": 0, 'a "third" class': 0},
+    },
+    n_undecodable=2,
 )
 
 
@@ -25,6 +42,36 @@ def test_a_baseline_comes_back_as_it_was_stored(warehouse: Warehouse, query: Que
 
     assert read_baseline(warehouse, 7) == BASELINE
     assert query("SELECT VERSION, N_IMAGES, COUNTS[62]::NUMBER FROM BASELINES") == [(7, 3, 2)]
+
+
+def test_features_come_back_with_four_digits_and_their_true_classes(warehouse: Warehouse) -> None:
+    rows = np.array([[0.123456, -12345.6, 1e-9], [0, 2, -3]], dtype=np.float32)
+    sample = FeatureSample(rows=rows, truth=("a", 'a "third" class'))
+    warehouse.alone(lambda: insert_baseline(warehouse, 7, replace(BASELINE, features=sample)))
+
+    found = read_baseline(warehouse, 7)
+
+    assert found is not None
+    assert found.features is not None
+    assert found.features.rows.dtype == np.float32
+    assert found.features.rows == pytest.approx(rows, rel=5e-4)
+    assert found.features.truth == sample.truth
+
+
+def test_held_out_images_that_cannot_be_decoded_are_counted(warehouse: Warehouse, query: Query) -> None:
+    looks = (9, 9, 0.9, 0.4, 9.0)
+    sides = ("validation", "test", "train", "test")
+    add_images(query, [(side, looks) for side in sides], snapshot="s", digest="d")
+    for number, run_id in ((0, "run"), (1, "run"), (2, "run"), (3, "forget")):
+        query(
+            "INSERT INTO QUARANTINE VALUES ('TRAINING_IMAGES', %(path)s, 'e', 'truncated', %(run)s, SYSDATE())",
+            path=f"a/{number}.png",
+            run=run_id,
+        )
+    query("INSERT INTO FORGOTTEN VALUES ('p', 'e', NULL, FALSE, 'forget', SYSDATE())")
+
+    assert count_undecodable(warehouse, snapshot_id="s") == 2
+    assert count_undecodable(warehouse, snapshot_id="another") == 0
 
 
 def test_a_baseline_is_stored_once(warehouse: Warehouse, query: Query) -> None:

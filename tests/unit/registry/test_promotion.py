@@ -9,6 +9,7 @@ from include.config import PipelineConfig
 from include.errors import ArtefactError, ConfigError
 from include.models.baseline import Baseline
 from include.models.evidence import NewClass, PairedEvidence, SharedClass
+from include.models.gate import Cure
 from include.registry.challenger import Challenger, read_evidence
 from include.registry.ledger import NO_CHAMPION_SEQ, champion_event_seq, promote, read_events, register
 from include.registry.promotion import Decision, pass_gate_and_promote
@@ -60,13 +61,14 @@ def registered(warehouse: Warehouse, config: PipelineConfig) -> Register:
 def to_the_gate(warehouse: Warehouse, config: PipelineConfig) -> Pass:
     """A function that takes a version through the gate, by whatever the XCom says of the champion."""
 
-    def run(version: int, run_id: str, *, accept_vanished_classes: bool = False) -> Decision:
+    def run(version: int, run_id: str, *, accept_vanished_classes: bool = False, cure: Cure | None = None) -> Decision:
         return pass_gate_and_promote(
             warehouse,
             Challenger(version=version, champion_event_seq=12345),
             gate=config.gate,
             accept_vanished_classes=accept_vanished_classes,
             run_id=run_id,
+            cure=cure,
         )
 
     return run
@@ -152,6 +154,34 @@ def test_a_vanished_class_passes_only_where_the_run_says_so(
 
     assert (refused.outcome, accepted.outcome) == ("GATE_FAILED", "PROMOTED")
     assert "vanished" in refused.reasons[0]
+
+
+def test_one_that_does_not_cure_the_drift_it_was_trained_for_is_refused(
+    warehouse: Warehouse, registered: Register, to_the_gate: Pass
+) -> None:
+    version = registered("a", evidence(0.9))
+    reasons = ("version 1 does not cure the drift of check c: it is not better", "it is at home with them")
+
+    decision = to_the_gate(version, "a", cure=Cure(check_id="c", cures=False, reasons=reasons))
+
+    assert decision.outcome == "GATE_FAILED"
+    assert decision.sentence == f"version 1 is not promoted: {'; '.join(reasons)}"
+    assert decision.reasons[2].startswith("test accuracy 0.900")
+    assert champion_event_seq(warehouse) == NO_CHAMPION_SEQ
+    assert [event.event for event in read_events(warehouse, version)] == ["REGISTERED", "GATE_FAILED"]
+
+
+@pytest.mark.parametrize("cures", [True, None])
+def test_one_that_cures_or_could_not_be_checked_is_promoted_and_says_so(
+    registered: Register, to_the_gate: Pass, *, cures: bool | None
+) -> None:
+    cure = Cure(check_id="c", cures=cures, reasons=("about the drift of check c",))
+
+    decision = to_the_gate(registered("a", evidence(0.9)), "a", cure=cure)
+
+    assert decision.outcome == "PROMOTED"
+    assert decision.reasons[-1] == "about the drift of check c"
+    assert "drift" not in decision.sentence
 
 
 def test_a_champion_of_an_earlier_release_without_evidence_can_be_replaced(

@@ -86,7 +86,8 @@ def test_the_view_shows_the_champions_answer_else_the_latest_and_an_image_withou
         )
     for name, version in (("a", 1), ("a", 2), ("b", 1)):
         query(
-            "INSERT INTO PREDICTIONS SELECT 'INCOMING_IMAGES', %(name)s, 'e', %(version)s, %(type)s, 0.9, "
+            "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, PRED_TIMESTAMP, "
+            "RUN_ID, COMMIT_SEQ) SELECT 'INCOMING_IMAGES', %(name)s, 'e', %(version)s, %(type)s, 0.9, "
             "PARSE_JSON('[0.9]'), SYSDATE(), 'r', %(version)s",
             name=name,
             version=version,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
 from include.catalog.snapshot import freeze_snapshot
@@ -14,12 +15,15 @@ from include.images.preprocess import read_digests
 from include.models import compute
 from include.models.evidence import PairedEvidence
 from include.models.fitting import FittedModel, fit_snapshot
+from include.models.prediction import Predictor
+from include.registry.artefacts import load_version
 from include.registry.baselines import read_baseline
 from include.registry.challenger import Challenger, read_evidence
 from include.registry.ledger import NO_CHAMPION_SEQ, champion_event_seq, read_version
 from include.registry.promotion import Decision, pass_gate_and_promote
 from include.registry.registration import evaluate_and_register
 from include.store.batches import write_batches
+from include.store.dataset import read_dataset
 from include.store.files import FileStore
 from include.store.preparation import prepare_batch
 from include.warehouse.session import Warehouse
@@ -124,6 +128,7 @@ def test_the_first_version_is_registered_with_its_figures_and_its_baseline(
     assert {name.rpartition("/")[2] for name, *_ in query("LIST @MODELS")} == {
         "card.json",
         "confusion_matrix.png",
+        "features.safetensors",
         "model.safetensors",
     }
     baseline = read_baseline(warehouse, 1)
@@ -134,6 +139,34 @@ def test_the_first_version_is_registered_with_its_figures_and_its_baseline(
     assert {name: sum(found.counts) for name, found in baseline.image_statistics.items()} == dict.fromkeys(
         ["short_side", "long_side", "brightness", "contrast", "sharpness"], held_out
     )
+    right = sum(sum(of_bins) for of_bins in baseline.right_by_class.values())
+    assert right == sum(baseline.confusion[label][label] for label in baseline.confusion) > held_out / 2
+    assert sum(sum(of_bins) for of_bins in baseline.counts_by_truth.values()) == held_out
+    assert baseline.features is not None
+    assert len(baseline.features.rows) == len(baseline.features.truth) == held_out
+    assert sorted(set(baseline.features.truth)) == ["blue", "green", "red"]
+
+
+def test_a_version_answers_with_the_features_that_its_baseline_holds(
+    training: Training, pictures: None, warehouse: Warehouse, store: FileStore, query: Query
+) -> None:
+    evaluated = training.run("a")
+    dataset = read_dataset(
+        warehouse, store, snapshot_id=evaluated.fitted.snapshot_id, preprocessing=evaluated.config.preprocessing
+    )
+
+    loaded = load_version(warehouse, store, 1)
+    again = load_version(warehouse, store, 1)  # from the store
+
+    baseline = read_baseline(warehouse, 1)
+    assert baseline is not None
+    assert baseline.features is not None
+    for model in (loaded, again):
+        features = [Predictor(model).predict(side.images).features for side in (dataset.validation, dataset.test)]
+        assert baseline.features.rows == pytest.approx(np.concatenate(features), rel=1e-3, abs=1e-3)
+    sha256 = read_version(warehouse, 1).sha256
+    store.delete(f"models/{sha256}/features.safetensors")
+    assert load_version(warehouse, store, 1).projection is not None, "it is downloaded again"
 
 
 def test_an_evaluation_that_is_tried_again_returns_the_version_that_it_registered(

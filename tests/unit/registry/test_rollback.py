@@ -38,7 +38,8 @@ def answer(query: Query) -> Answer:
                 name=name,
             )
             query(
-                "INSERT INTO PREDICTIONS SELECT 'INCOMING_IMAGES', %(name)s, 'e', %(version)s, 'red', 0.9, "
+                "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, "
+                "PRED_TIMESTAMP, RUN_ID, COMMIT_SEQ) SELECT 'INCOMING_IMAGES', %(name)s, 'e', %(version)s, 'red', 0.9, "
                 "PARSE_JSON('[0.9]'), SYSDATE(), 'r', COALESCE(MAX(COMMIT_SEQ), 0) + 1 FROM PREDICTIONS",
                 name=name,
                 version=version,
@@ -287,7 +288,8 @@ def test_a_run_whose_version_was_recalled_meanwhile_writes_nothing(
     add_version(2)
     answer(1, "a")
     file = tmp_path / "answers.parquet"
-    write_rows(file, LOADED_PREDICTIONS, [("INCOMING_IMAGES", "a", "e", 2, "red", 0.9, "[0.9]", datetime(2026, 1, 1))])
+    row = ("INCOMING_IMAGES", "a", "e", 2, "red", 0.9, "[0.9]", datetime(2026, 1, 1), *(None,) * 6)
+    write_rows(file, LOADED_PREDICTIONS, [row])
     back()
 
     with pytest.raises(RecalledVersionError, match="version 2 was rolled back while it answered"):

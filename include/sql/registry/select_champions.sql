@@ -1,0 +1,9 @@
+-- Every promotion and rollback, in order.
+SELECT
+    EVENT_SEQ,
+    EVENT,
+    VERSION,
+    AT
+FROM MODEL_EVENTS
+WHERE EVENT IN ('PROMOTED', 'ROLLED_BACK')
+ORDER BY EVENT_SEQ
