@@ -41,6 +41,9 @@ from include.errors import ConfigError
 PIPELINES_VARIABLE = "DRIFTGATE_PIPELINES"
 STORE_VARIABLE = "DRIFTGATE_STORE"
 
+POLICY_PARTS = ("drift", "retraining", "images")
+"""The parts of a pipeline file that say what is alarmed about, and what follows."""
+
 
 class PipelineConfig(Part):
     """A classifier: where its images are, how it is trained, and what it must reach."""
@@ -147,6 +150,40 @@ def load_pipeline(path: Path) -> PipelineConfig:
         ConfigError: The file is not there, is not YAML, or a field is wrong; the message names file, field, value and
             what is allowed.
     """
+    content = _read_fields(path, example="name: clothing")
+    try:
+        return PipelineConfig.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+
+
+def load_policy(path: Path, config: PipelineConfig) -> PipelineConfig:
+    """Return a pipeline with another policy: the parts `POLICY_PARTS`, from a file that holds fields of nothing else.
+
+    What the file does not name stays as it is in the pipeline.
+
+    Args:
+        path: The file.
+        config: The pipeline.
+
+    Raises:
+        ConfigError: As for `load_pipeline`, or the file names another part.
+    """
+    parts = config.model_dump(mode="json", by_alias=True)
+    for name, fields in _read_fields(path, example="drift: {window: 500}").items():
+        if name not in POLICY_PARTS:
+            raise ConfigError(f"{path}: {name}: is no part of a policy, which has {', '.join(POLICY_PARTS)}")
+        if not isinstance(fields, dict):
+            raise ConfigError(f"{path}: {name}: should hold fields, holds {type(fields).__name__}")
+        parts[name] = parts[name] | fields
+    try:
+        return PipelineConfig.model_validate(parts)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+
+
+def _read_fields(path: Path, *, example: str) -> dict[Any, Any]:
+    """Return the fields of a YAML file."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -154,11 +191,8 @@ def load_pipeline(path: Path) -> PipelineConfig:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not YAML: {error}") from error
     if not isinstance(content, dict):
-        raise ConfigError(f"{path}: should hold fields like 'name: clothing', holds {type(content).__name__}")
-    try:
-        return PipelineConfig.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(error)}") from error
+        raise ConfigError(f"{path}: should hold fields like '{example}', holds {type(content).__name__}")
+    return content
 
 
 def find_pipelines(folder: Path | None = None) -> Iterator[PipelineConfig | BrokenPipeline]:

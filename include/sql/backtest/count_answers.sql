@@ -1,0 +1,47 @@
+-- What a version has answered to the images of windows, its own or another's, as far as that is stored, by predicted
+-- class and bin of confidence (empty bins have no row). A confidence on the last edge is in the last bin; one that is
+-- not a number or not in 0…1 in none (BIN is null).
+-- Bound: windows (JSON: of each window its place, its version, its first and last COMMIT_SEQ, and whose answers),
+-- first_commit_seq, last_commit_seq (of all of them), edges
+WITH WINDOWS AS (
+    SELECT
+        WINDOW_.VALUE[0]::NUMBER AS PLACE,
+        WINDOW_.VALUE[1]::NUMBER AS VERSION,
+        WINDOW_.VALUE[2]::NUMBER AS FIRST_COMMIT_SEQ,
+        WINDOW_.VALUE[3]::NUMBER AS LAST_COMMIT_SEQ,
+        WINDOW_.VALUE[4]::NUMBER AS ANSWERED_BY
+    FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(windows)s))) AS WINDOW_
+),
+
+EDGES AS (
+    SELECT
+        EDGE.INDEX AS EDGE_INDEX,
+        EDGE.VALUE::FLOAT AS LOW,
+        LEAD(EDGE.VALUE::FLOAT) OVER (ORDER BY EDGE.INDEX) AS HIGH,
+        COUNT(*) OVER () - 2 AS LAST_BIN
+    FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(edges)s))) AS EDGE
+)
+
+SELECT
+    WINDOWS.PLACE,
+    PREDICTIONS.TYPE AS LABEL,
+    LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN) AS BIN,
+    COUNT(*) AS N_IMAGES
+FROM WINDOWS
+INNER JOIN FIRST_ANSWERS
+    ON
+        WINDOWS.VERSION = FIRST_ANSWERS.VERSION
+        AND FIRST_ANSWERS.COMMIT_SEQ BETWEEN WINDOWS.FIRST_COMMIT_SEQ AND WINDOWS.LAST_COMMIT_SEQ
+INNER JOIN PREDICTIONS
+    ON
+        WINDOWS.ANSWERED_BY = PREDICTIONS.VERSION
+        AND FIRST_ANSWERS.STAGE = PREDICTIONS.STAGE
+        AND FIRST_ANSWERS.RELATIVE_PATH = PREDICTIONS.RELATIVE_PATH
+        AND FIRST_ANSWERS.ETAG = PREDICTIONS.ETAG
+LEFT JOIN EDGES
+    ON
+        PREDICTIONS.CONFIDENCE BETWEEN 0 AND 1
+        AND PREDICTIONS.CONFIDENCE >= EDGES.LOW
+        AND (PREDICTIONS.CONFIDENCE < EDGES.HIGH OR EDGES.HIGH IS NULL)
+WHERE FIRST_ANSWERS.COMMIT_SEQ BETWEEN %(first_commit_seq)s AND %(last_commit_seq)s
+GROUP BY WINDOWS.PLACE, PREDICTIONS.TYPE, LEAST(EDGES.EDGE_INDEX, EDGES.LAST_BIN)

@@ -1,0 +1,96 @@
+-- How many labels there were at moments that a version had not been trained with: labels of contents that are not in
+-- its snapshot with that label, from the time on at which a person gave them, or at which a labelled file of the
+-- training stage was first seen. As in drift/count_new_labels, what cannot be decoded does not count, nor do
+-- informative images that are on another side than the training side.
+-- Bound: moments (JSON: of each its place, its version, and the seconds since 1970), training_stage, incoming_stage
+WITH MOMENTS AS (
+    SELECT
+        MOMENT.VALUE[0]::NUMBER AS PLACE,
+        MOMENT.VALUE[1]::NUMBER AS VERSION,
+        DATEADD(SECOND, MOMENT.VALUE[2]::NUMBER, '1970-01-01'::TIMESTAMP_NTZ) AS AT
+    FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(moments)s))) AS MOMENT
+),
+
+GIVEN AS (
+    SELECT
+        STAGE,
+        RELATIVE_PATH,
+        ETAG,
+        LABEL,
+        LABELLED_AT AS KNOWN_AT
+    FROM LABELS
+    UNION ALL
+    SELECT
+        STAGE,
+        RELATIVE_PATH,
+        ETAG,
+        LABEL,
+        FIRST_SEEN_AT AS KNOWN_AT
+    FROM IMAGES
+    WHERE LABEL IS NOT NULL
+),
+
+KNOWN AS (
+    SELECT
+        MODEL_VERSIONS.VERSION,
+        SNAPSHOT_IMAGES.CONTENT_SHA256,
+        SNAPSHOT_IMAGES.LABEL
+    FROM MODEL_VERSIONS
+    INNER JOIN SNAPSHOT_IMAGES ON MODEL_VERSIONS.SNAPSHOT_ID = SNAPSHOT_IMAGES.SNAPSHOT_ID
+    WHERE MODEL_VERSIONS.VERSION IN (SELECT MOMENTS.VERSION FROM MOMENTS)
+),
+
+HELD_OUT AS (
+    SELECT DISTINCT CONTENT_SHA256 FROM IMAGES
+    WHERE SPLIT <> 'train'
+),
+
+NEW_LABELS AS (
+    SELECT
+        ASKED.VERSION,
+        GIVEN.STAGE,
+        GIVEN.RELATIVE_PATH,
+        GIVEN.ETAG,
+        MIN(GIVEN.KNOWN_AT) AS KNOWN_AT,
+        MIN(IMAGES.GONE_AT) AS GONE_AT
+    FROM (SELECT DISTINCT VERSION FROM MOMENTS) AS ASKED
+    CROSS JOIN GIVEN
+    INNER JOIN IMAGES
+        ON GIVEN.STAGE = IMAGES.STAGE AND GIVEN.RELATIVE_PATH = IMAGES.RELATIVE_PATH AND GIVEN.ETAG = IMAGES.ETAG
+    LEFT JOIN QUARANTINE
+        ON
+            GIVEN.STAGE = QUARANTINE.STAGE
+            AND GIVEN.RELATIVE_PATH = QUARANTINE.RELATIVE_PATH
+            AND GIVEN.ETAG = QUARANTINE.ETAG
+    LEFT JOIN CURRENT_LABELS
+        ON
+            GIVEN.STAGE = CURRENT_LABELS.STAGE
+            AND GIVEN.RELATIVE_PATH = CURRENT_LABELS.RELATIVE_PATH
+            AND GIVEN.ETAG = CURRENT_LABELS.ETAG
+    LEFT JOIN HELD_OUT
+        ON
+            IMAGES.CONTENT_SHA256 = HELD_OUT.CONTENT_SHA256
+            AND CURRENT_LABELS.SOURCE = 'informative'
+    LEFT JOIN KNOWN
+        ON
+            ASKED.VERSION = KNOWN.VERSION
+            AND IMAGES.CONTENT_SHA256 = KNOWN.CONTENT_SHA256
+            AND GIVEN.LABEL = KNOWN.LABEL
+    WHERE
+        GIVEN.STAGE IN (%(training_stage)s, %(incoming_stage)s)
+        AND QUARANTINE.ETAG IS NULL
+        AND KNOWN.LABEL IS NULL
+        AND HELD_OUT.CONTENT_SHA256 IS NULL
+    GROUP BY ASKED.VERSION, GIVEN.STAGE, GIVEN.RELATIVE_PATH, GIVEN.ETAG
+)
+
+SELECT
+    MOMENTS.PLACE,
+    COUNT(*) AS N_IMAGES
+FROM MOMENTS
+INNER JOIN NEW_LABELS
+    ON
+        MOMENTS.VERSION = NEW_LABELS.VERSION
+        AND MOMENTS.AT >= NEW_LABELS.KNOWN_AT
+        AND (NEW_LABELS.GONE_AT IS NULL OR MOMENTS.AT < NEW_LABELS.GONE_AT)
+GROUP BY MOMENTS.PLACE

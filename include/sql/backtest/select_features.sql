@@ -1,0 +1,39 @@
+-- What a version saw in the images of windows, of each window at most so many. The order is as good as random and
+-- always the same, so that the first ones are a sample.
+-- Bound: windows (JSON: of each window its place, its version, its first and last COMMIT_SEQ, and whose answers),
+-- first_commit_seq, last_commit_seq (of all of them), n_images
+WITH WINDOWS AS (
+    SELECT
+        WINDOW_.VALUE[0]::NUMBER AS PLACE,
+        WINDOW_.VALUE[1]::NUMBER AS VERSION,
+        WINDOW_.VALUE[2]::NUMBER AS FIRST_COMMIT_SEQ,
+        WINDOW_.VALUE[3]::NUMBER AS LAST_COMMIT_SEQ,
+        WINDOW_.VALUE[4]::NUMBER AS ANSWERED_BY
+    FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(windows)s))) AS WINDOW_
+)
+
+SELECT
+    WINDOWS.PLACE,
+    TO_JSON(PREDICTIONS.FEATURES) AS FEATURES
+FROM WINDOWS
+INNER JOIN FIRST_ANSWERS
+    ON
+        WINDOWS.VERSION = FIRST_ANSWERS.VERSION
+        AND FIRST_ANSWERS.COMMIT_SEQ BETWEEN WINDOWS.FIRST_COMMIT_SEQ AND WINDOWS.LAST_COMMIT_SEQ
+INNER JOIN PREDICTIONS
+    ON
+        WINDOWS.ANSWERED_BY = PREDICTIONS.VERSION
+        AND FIRST_ANSWERS.STAGE = PREDICTIONS.STAGE
+        AND FIRST_ANSWERS.RELATIVE_PATH = PREDICTIONS.RELATIVE_PATH
+        AND FIRST_ANSWERS.ETAG = PREDICTIONS.ETAG
+WHERE
+    FIRST_ANSWERS.COMMIT_SEQ BETWEEN %(first_commit_seq)s AND %(last_commit_seq)s
+    AND PREDICTIONS.FEATURES IS NOT NULL
+QUALIFY
+    ROW_NUMBER() OVER (
+        PARTITION BY WINDOWS.PLACE
+        ORDER BY
+            SHA2(FIRST_ANSWERS.STAGE || '/' || FIRST_ANSWERS.RELATIVE_PATH || '/' || FIRST_ANSWERS.ETAG),
+            FIRST_ANSWERS.COMMIT_SEQ
+    ) <= %(n_images)s
+ORDER BY WINDOWS.PLACE, FIRST_ANSWERS.COMMIT_SEQ
