@@ -142,7 +142,24 @@ class DriftConfig(Part):
     false_alarm_rate: float = Field(default=0.01, ge=0.0001, le=0.2)
     """The share of windows without drift that may alarm."""
     min_distance: float = Field(default=0.1, ge=0, le=10)
-    """The least Wasserstein-1 distance, in standard deviations of the baseline, that is worth an alarm."""
+    """The least Wasserstein-1 distance of confidences, in standard deviations of the baseline, worth an alarm."""
+    min_accuracy_drop: float = Field(default=0.06, ge=0, le=1)
+    """The least fall of the accuracy, estimated or measured on labels, that is worth acting on."""
+    min_image_jump: float = Field(default=2.0, ge=0.1, le=100)
+    """From how many standard deviations of the baseline on another look of the images means that they are broken."""
+    alarms: int = Field(default=2, ge=1, le=20)
+    """How many of the last `of_windows` windows have to alarm before anything is done; one at twice its threshold
+    suffices."""
+    of_windows: int = Field(default=3, ge=1, le=20)
+    """How many windows `alarms` looks at, this one among them."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.alarms > self.of_windows:
+            raise ValueError(
+                f"alarms is {self.alarms} of the last {self.of_windows} windows: of_windows must be at least that"
+            )
+        return self
 
 
 class RetrainingConfig(Part):
@@ -156,6 +173,8 @@ class RetrainingConfig(Part):
     """How many requests there may be in seven days."""
     min_new_labels: int = Field(default=50, ge=1)
     """How many labelled images, which the champion has not seen, retraining needs; with fewer, labels are asked for."""
+    label_requests: int = Field(default=100, ge=1, le=1000)
+    """How many images a person is asked to label when there are too few labels; three in ten are picked at random."""
     response_hours: float = Field(default=72, gt=0, le=8760)
     """How long a request waits for its approval; silence is a rejection."""
 

@@ -108,6 +108,10 @@ class UnknownCheckError(DriftgateError):
     """There is no drift check with this id."""
 
 
+class AcceptanceRefusedError(DriftgateError):
+    """What a drift check found cannot be declared the new normal."""
+
+
 class UnknownImageError(DriftgateError):
     """There is no image with this path."""
 

@@ -1,12 +1,9 @@
 """The verbs `prune` and `forget`: what the store keeps, and what nobody may keep. They ask the warehouse themselves."""
 
-import getpass
-import os
 import sys
 import uuid
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,8 +12,8 @@ from rich.table import Table
 from include.commands.console import Output, printable
 from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
-from include.commands.warehouse_access import open_warehouse
-from include.config import PipelineConfig, load_pipeline_named
+from include.commands.warehouse_access import open_warehouse, pipeline_named, user_name
+from include.config import PipelineConfig
 from include.errors import CommandError
 
 if TYPE_CHECKING:  # half a second to import
@@ -57,7 +54,7 @@ def prune(
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
-    config = _pipeline(name, state)
+    config = pipeline_named(name, state)
     with open_warehouse(config, state) as warehouse:
         from include.store.files import FileStore
         from include.store.pruning import prune as prune_store
@@ -111,7 +108,7 @@ def forget(  # noqa: PLR0917  typer calls it, by name
     if not yes and (as_json or not sys.stdin.isatty()):
         raise CommandError("forget erases for good, and there is nobody to ask: say --yes if that is what you want")
     state = LocalState.locate(demo=demo)
-    config = _pipeline(name, state)
+    config = pipeline_named(name, state)
     with open_warehouse(config, state) as warehouse:
         from include.catalog.forgetting import find_image
         from include.store.files import FileStore
@@ -125,13 +122,9 @@ def forget(  # noqa: PLR0917  typer calls it, by name
             output.say("nothing was erased")
             raise typer.Exit(1)
         store = FileStore(config.store_url)
-        done = forget_image(warehouse, store, config, found, with_copies=copies, actor=_user(), reason=reason)
+        done = forget_image(warehouse, store, config, found, with_copies=copies, actor=user_name(), reason=reason)
     _show_forgotten(done, found, output, copies=copies)
     output.result(_forgotten(done, found, copies=copies))
-
-
-def _pipeline(name: str, state: LocalState) -> PipelineConfig:
-    return load_pipeline_named(name, Path(state.read_settings().pipelines) if state.exists else None)
 
 
 def _show_pruned(pruned: "Pruned", config: PipelineConfig, url: str, output: Output, *, dry_run: bool) -> None:
@@ -272,10 +265,3 @@ def _counted(counts: Iterable[tuple[int, str]]) -> str:
 
 def _count(n: int, what: str) -> str:
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may run under a number without a name
-        return f"user {os.getuid()}"

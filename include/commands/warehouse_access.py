@@ -1,11 +1,13 @@
 """The way to the warehouse for verbs that ask it themselves, by Airflow's Snowflake hook (its import takes seconds)."""
 
+import getpass
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -13,9 +15,26 @@ from include.commands.access import start_hint
 from include.commands.airflow_api import URL_VARIABLE
 from include.commands.local.environment import LOOPBACK, process_environment
 from include.commands.local.state import LocalState
-from include.config import PROJECT_ROOT, PipelineConfig
+from include.config import PROJECT_ROOT, PipelineConfig, load_pipeline_named
 from include.errors import CommandError
 from include.warehouse.session import Warehouse
+
+
+def pipeline_named(name: str, state: LocalState) -> PipelineConfig:
+    """Return a pipeline by its name: of the local instance's pipeline files, if there is one.
+
+    Raises:
+        ConfigError: There is none of this name, or its file is wrong.
+    """
+    return load_pipeline_named(name, Path(state.read_settings().pipelines) if state.exists else None)
+
+
+def user_name() -> str:
+    """Return who calls the command, as records of what was done name them."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a number without a name
+        return f"user {os.getuid()}"
 
 
 @contextmanager

@@ -7,25 +7,33 @@ but numbers.
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from include.config import PipelineConfig
+from include.drift.acceptance import find_acceptance, read_accepted_images
+from include.drift.backtest_runs import has_backtest
 from include.drift.checks import DriftCheck, find_check, insert_check, read_check
-from include.drift.evidence import Standing, Window, count_new_labels, count_window, read_standing, read_window
-from include.drift.thresholds import Comparison, compare_classes, compare_confidences
-from include.drift.verdict import Action, Decision, Evidence, OpenDrift, PreviousOnWindow, Verdict, decide, is_drift
+from include.drift.evidence import (
+    Window,
+    count_new_labels,
+    count_open_requests,
+    count_window,
+    read_realised,
+    read_window,
+)
+from include.drift.measurements import window_json
+from include.drift.measuring import WindowEvidence, measure_window
+from include.drift.standing import Standing, alike, read_standing
+from include.drift.verdict import Action, Decision, Evidence, OpenDrift, PreviousOnWindow, Verdict, decide
+from include.drift.window import WindowCounts
 from include.handover import Handover
-from include.models.baseline import CONFIDENCE_EDGES, Baseline
+from include.models.baseline import Baseline
 from include.registry.baselines import read_baseline
 from include.registry.ledger import Champion, read_champion
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
-
-_LEAST_SHARE_ANSWERED = 0.5
-"""Of the window's images: by fewer answers any version would look at home, as so few can show no drift."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +75,13 @@ class _Task:
 
 @dataclass(frozen=True, kw_only=True)
 class _FullWindow:
-    """A window that is compared, and so consumed."""
+    """A window that is measured, and so consumed."""
 
     window: Window
     baseline: Baseline
-    counts: Mapping[str, tuple[int, ...]]
-    confidences: Comparison
-    classes: Comparison
+    counts: WindowCounts
+    measured: WindowEvidence | None
+    """None: none of its confidences is one."""
 
 
 def check_id_of(run_id: str) -> str:
@@ -110,17 +118,18 @@ def check_drift(
     if champion is None:
         log.info("there is no champion, so there is nothing to check")
         return None
+    _warn_of_untried_automatism(warehouse, config)
     task = _Task(warehouse=warehouse, store=store, config=config, run_id=run_id, work_path=work_path, champion=champion)
-    standing = read_standing(warehouse, champion_event_seq=champion.event_seq)
+    standing = read_standing(warehouse, champion_event_seq=champion.event_seq, n_windows=config.drift.of_windows)
     window = read_window(warehouse, version=champion.version, after_commit_seq=standing.commit_seq)
-    full = _compared(task, window) if window.n_images >= config.drift.window else None
-    drifted = read_check(warehouse, standing.labels_check_id) if standing.labels_check_id else None
+    full = _measured(task, standing, window) if window.n_images >= config.drift.window else None
+    drifted = read_check(warehouse, standing.open_check_id) if standing.open_check_id else None
     evidence = _evidence(task, standing, window, full, drifted)
     decision = decide(evidence, drift=config.drift, retraining=config.retraining)
     if full is not None:
-        report_path = _report(task, full, decision)
+        report_path = _report(task, full, evidence, decision)
     else:  # what is asked for now is asked for what was found then
-        report_path = drifted.report_path if drifted and decision.action == "REQUEST_RETRAINING" else None
+        report_path = drifted.report_path if drifted and decision.action != "NONE" else None
     check = insert_check(
         warehouse,
         config,
@@ -131,6 +140,7 @@ def check_drift(
         evidence=evidence,
         decision=decision,
         consumed=full.window if full is not None else None,
+        counts=window_json(full.counts, full.baseline) if full is not None else None,
         report_path=report_path,
     )
     log.info(
@@ -145,81 +155,107 @@ def check_drift(
     return _handed_over(check)
 
 
-def _compared(task: _Task, window: Window) -> _FullWindow | None:
-    """Compare a full window with the champion's baseline; None if it has none that holds anything."""
-    version, rate = task.champion.version, task.config.drift.false_alarm_rate
+def _warn_of_untried_automatism(warehouse: Warehouse, config: PipelineConfig) -> None:
+    if config.retraining.mode == "automatic" and not has_backtest(warehouse):
+        log.warning(
+            "retraining.mode is automatic, and nobody has looked at what that would have done so far: "
+            "./driftgate backtest %s replays the stored answers",
+            config.name,
+        )
+
+
+def _measured(task: _Task, standing: Standing, window: Window) -> _FullWindow | None:
+    """Measure a full window beside the champion's baseline; None if it has none that holds anything."""
+    version = task.champion.version
     baseline = read_baseline(task.warehouse, version)
     if baseline is None or not baseline.n_images:
         return None
     counts = count_window(task.warehouse, version=version, window=window, baseline=baseline)
-    return _FullWindow(
-        window=window,
-        baseline=baseline,
-        counts=counts,
-        confidences=compare_confidences(baseline, counts, false_alarm_rate=rate, seed=task.seed),
-        classes=compare_classes(baseline, counts, false_alarm_rate=rate, seed=task.seed),
+    if not counts.n_images:
+        return _FullWindow(window=window, baseline=baseline, counts=counts, measured=None)
+    accepted = read_accepted_images(task.warehouse)
+    measured = measure_window(baseline, counts, drift=task.config.drift, seed=task.seed, accepted=accepted)
+    measured = _with_labels(task, standing, window, measured)
+    return _FullWindow(window=window, baseline=baseline, counts=counts, measured=measured)
+
+
+def _with_labels(task: _Task, standing: Standing, window: Window, measured: WindowEvidence) -> WindowEvidence:
+    """Add what labels say of this window, and of those right before it that were like it."""
+    if measured.accuracy is None or window.first_commit_seq is None or window.last_commit_seq is None:
+        return measured
+    like_it = alike(standing.judged, speaks=bool(measured.speaking))
+    realised = read_realised(
+        task.warehouse,
+        version=task.champion.version,
+        first_commit_seq=like_it[-1].first_commit_seq if like_it else window.first_commit_seq,
+        last_commit_seq=window.last_commit_seq,
     )
+    return replace(measured, accuracy=replace(measured.accuracy, realised=realised))
 
 
 def _evidence(
     task: _Task, standing: Standing, window: Window, full: _FullWindow | None, drifted: DriftCheck | None
 ) -> Evidence:
     """Put together what the verdict depends on; only where there is drift is anybody asked about it."""
-    drifts = full is not None and is_drift(full.confidences, task.config.drift)
-    previous = _ask_previous(task, full) if full is not None and drifts else None
-    counts_labels = drifts or drifted is not None
-    version = task.champion.version
-    return Evidence(
-        version=version,
+    drift, retraining = task.config.drift, task.config.retraining
+    evidence = Evidence(
+        version=task.champion.version,
         n_images=window.n_images,
-        confidences=full.confidences if full else None,
-        classes=full.classes if full else None,
-        previous=previous,
+        window=full.measured if full else None,
+        n_invalid=full.counts.n_invalid if full else 0,
+        recent=standing.recent,
         episode=standing.episode,
         requests=standing.requests,
-        n_new_labels=count_new_labels(task.warehouse, task.config, version=version) if counts_labels else None,
-        waits_for_labels=OpenDrift(check_id=drifted.check_id, finding=drifted.reasons[0])
-        if drifted is not None
-        else None,
+        waits_for_labels=_open_drift(task.warehouse, standing, drifted) if drifted else None,
+    )
+    found = decide(evidence, drift=drift, retraining=retraining).verdict if full else None
+    if found == "DATA_DRIFT" and full is not None and full.measured is not None and not full.measured.is_accepted:
+        evidence = replace(evidence, previous=_ask_previous(task, full))
+    if found in {"DATA_DRIFT", "CONCEPT_DRIFT"} or drifted is not None:
+        n_new_labels = count_new_labels(task.warehouse, task.config, version=task.champion.version)
+        n_open = count_open_requests(task.warehouse, champion_event_seq=task.champion.event_seq)
+        evidence = replace(evidence, n_new_labels=n_new_labels, n_open_requests=n_open)
+    return evidence
+
+
+def _open_drift(warehouse: Warehouse, standing: Standing, check: DriftCheck) -> OpenDrift:
+    """Return the drift that waits for labels, as a check has found it or a person has declared it.
+
+    A check that has asked for labels without a window of its own names the one that has it.
+    """
+    found_by = check.statistics.get("open_drift")
+    found = check if found_by is None else read_check(warehouse, found_by)
+    accepted = find_acceptance(warehouse, found.check_id)
+    has_told = standing.told_check_id is not None
+    if accepted is None:
+        return OpenDrift(check_id=found.check_id, finding=found.reasons[0], verdict=found.verdict, has_told=has_told)
+    return OpenDrift(
+        check_id=found.check_id, finding=accepted.sentence, has_asked=check is not found, has_told=has_told
     )
 
 
 def _ask_previous(task: _Task, full: _FullWindow) -> PreviousOnWindow | None:
-    """Hold the previous version's answers to the window against its own baseline; None if that cannot be done."""
-    from include.drift.previous import MAX_IMAGES, WindowRange, previous_on_window
-    from include.registry.rollback import previous_version
+    from include.drift.previous import WindowRange, compare_previous
 
-    version = previous_version(task.warehouse)
-    if version is None:
-        return None
-    baseline = read_baseline(task.warehouse, version)
-    if baseline is None or not baseline.n_images or baseline.edges != CONFIDENCE_EDGES:
-        log.warning("version %d has no baseline that its answers can be compared with, so it is not asked", version)
-        return None
     first, last = full.window.first_commit_seq, full.window.last_commit_seq
     if first is None or last is None:
         return None
-    counts = previous_on_window(
+    return compare_previous(
         task.warehouse,
         task.store,
         task.config,
-        version=version,
         window=WindowRange(task.champion.version, first, last),
+        n_images=full.window.n_images,
+        seed=task.seed,
         run_id=task.run_id,
         work_path=task.work_path,
     )
-    n_answered = sum(sum(of_bins) for of_bins in counts.values())
-    n_asked = min(full.window.n_images, MAX_IMAGES)
-    if n_answered < _LEAST_SHARE_ANSWERED * n_asked:
-        log.warning("version %d answered %d of %d images, which is too few to go by", version, n_answered, n_asked)
-        return None
-    rate = task.config.drift.false_alarm_rate
-    comparison = compare_confidences(baseline, counts, false_alarm_rate=rate, seed=task.seed)
-    return PreviousOnWindow(version=version, comparison=comparison)
 
 
-def _report(task: _Task, full: _FullWindow, decision: Decision) -> str | None:
+def _report(task: _Task, full: _FullWindow, evidence: Evidence, decision: Decision) -> str | None:
     """Render the report; that there is none changes no verdict."""
+    if full.measured is None:
+        return None
     try:
         from include.drift.report import render_report
 
@@ -230,9 +266,11 @@ def _report(task: _Task, full: _FullWindow, decision: Decision) -> str | None:
             version=task.champion.version,
             baseline=full.baseline,
             window=full.counts,
+            evidence=full.measured,
             decision=decision,
-            confidences=full.confidences,
-            classes=full.classes,
+            drift=task.config.drift,
+            seed=task.seed,
+            previous=evidence.previous,
         )
     except Exception:
         # Evidently, pandas, plotly and jinja2 have no base of their exceptions in common, and none of them may keep a

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from include.config import PipelineConfig
-from include.drift.evidence import Standing, Window, read_standing
-from include.drift.thresholds import Comparison
+from include.drift.evidence import Window
+from include.drift.measurements import estimate_of, judged_signal, statistics_of, thresholds_of
+from include.drift.signals import SignalName
+from include.drift.standing import Standing, read_standing
 from include.drift.verdict import Action, Decision, Evidence, Verdict
 from include.errors import ConcurrentChangeError, UnknownCheckError
 from include.registry.ledger import Champion, champion_event_seq
@@ -31,11 +33,12 @@ class DriftCheck:
     n_images: int
     """Answers that waited for a check."""
     statistics: Mapping[str, Any]
-    """What was measured: `confidences`, `classes` and `previous`, each with distance, p_value, n_images and n_baseline
-    (`previous` with its version, too), if they were compared; `n_new_labels`, if they were counted."""
+    """What was measured, as far as it was: of each signal, and of the `previous` version, distance, p_value, n_images,
+    n_baseline and smallest_shift; `accuracy`, `separation`, `mix`, `jumps`, `moved_classes`, `n_invalid`,
+    `n_new_labels` and `n_open_requests`; `open_drift`, the check whose drift it is about, if it has no window of its
+    own."""
     thresholds: Mapping[str, Any]
-    """What it was held against: `confidences`, `classes` and `previous`; window, false_alarm_rate, min_distance and
-    min_new_labels of the config."""
+    """What it was held against: of each signal and of `previous` its threshold; fields of the config by their names."""
     verdict: Verdict
     action: Action
     reasons: tuple[str, ...]
@@ -43,6 +46,29 @@ class DriftCheck:
     """The report's place in the store."""
     checked_at: datetime
     """UTC."""
+    signal: SignalName | None = None
+    """The one that spoke loudest; None: none did."""
+    score: float | None = None
+    """The distance of that signal, else of the confidences; so are the next two. None: nothing was compared."""
+    threshold: float | None = None
+    p_value: float | None = None
+    smallest_shift: float | None = None
+    """Of the confidences: the smallest one that this window could have shown."""
+    estimated_accuracy: float | None = None
+    """Without labels, of the window; None: it could not be estimated."""
+    evidence: Mapping[str, Any] | None = None
+    """The window as counts: `edges`, `counts_by_class`, `image_statistics` (of each its edges and counts), `n_invalid`
+    and `n_undecodable`. None: no window was counted."""
+
+
+class DriftedWindow(NamedTuple):
+    """The answers in which drift was found."""
+
+    check_id: str
+    """The check that found it."""
+    version: int
+    first_commit_seq: int
+    last_commit_seq: int
 
 
 class _Row(NamedTuple):
@@ -60,6 +86,13 @@ class _Row(NamedTuple):
     reasons: str
     report_path: str | None
     checked_at: datetime
+    signal: SignalName | None
+    score: float | None
+    threshold: float | None
+    p_value: float | None
+    smallest_shift: float | None
+    estimated_accuracy: float | None
+    evidence: str | None
 
 
 def read_check(warehouse: Warehouse, check_id: str) -> DriftCheck:
@@ -86,6 +119,11 @@ def latest_check(warehouse: Warehouse) -> DriftCheck | None:
     return _check(row) if row else None
 
 
+def read_drifted_window(warehouse: Warehouse, check_id: str) -> DriftedWindow | None:
+    """Return the window of the drift that a check is about: its own, or that of the check which it goes on from."""
+    return warehouse.fetch_one("drift/select_drifted_window", DriftedWindow, check_id=check_id)
+
+
 def insert_check(
     warehouse: Warehouse,
     config: PipelineConfig,
@@ -97,6 +135,7 @@ def insert_check(
     evidence: Evidence,
     decision: Decision,
     consumed: Window | None,
+    counts: Mapping[str, Any] | None,
     report_path: str | None,
 ) -> DriftCheck:
     """Store a verdict, if what it was measured on is still what there is.
@@ -111,11 +150,12 @@ def insert_check(
         evidence: What was measured.
         decision: What was decided.
         consumed: The window that no later check looks at; None: its answers wait.
+        counts: The window as counts, from `window_json`; None: it was not counted.
         report_path: The report's place in the store.
 
     Raises:
-        ConcurrentChangeError: Another check has consumed or decided something since, or there is another champion;
-            nothing is stored.
+        ConcurrentChangeError: Another check has consumed or decided something since, a person has declared images of
+            this champion normal, or there is another champion; nothing is stored.
     """
 
     def insert() -> DriftCheck:
@@ -126,9 +166,11 @@ def insert_check(
             raise ConcurrentChangeError(
                 f"version {champion.version} is no longer the champion that check {check_id} has measured: check again"
             )
-        if not read_standing(warehouse, champion_event_seq=champion.event_seq).is_still(standing):
+        now = read_standing(warehouse, champion_event_seq=champion.event_seq, n_windows=config.drift.of_windows)
+        if not now.is_still(standing):
             raise ConcurrentChangeError(
-                f"another check has consumed or decided something since check {check_id} began: check again"
+                f"another check has consumed or decided something since check {check_id} began, or a person has "
+                "declared images normal: check again"
             )
         warehouse.run(
             "drift/insert_check",
@@ -139,46 +181,19 @@ def insert_check(
             first_commit_seq=consumed.first_commit_seq if consumed else None,
             last_commit_seq=consumed.last_commit_seq if consumed else None,
             n_images=evidence.n_images,
-            statistics=_json(_statistics(evidence)),
-            thresholds=_json(_thresholds(evidence, config)),
+            statistics=_json(statistics_of(evidence, decision)),
+            thresholds=_json(thresholds_of(evidence, config)),
             verdict=decision.verdict,
             action=decision.action,
             reasons=_json(decision.reasons),
             report_path=report_path,
+            **judged_signal(evidence, decision)._asdict(),
+            estimated_accuracy=estimate_of(evidence),
+            evidence=_json(counts) if counts is not None else None,
         )
         return read_check(warehouse, check_id)
 
     return warehouse.alone(insert)
-
-
-def _comparisons(evidence: Evidence) -> dict[str, Comparison]:
-    compared = {
-        "confidences": evidence.confidences,
-        "classes": evidence.classes,
-        "previous": evidence.previous.comparison if evidence.previous else None,
-    }
-    return {name: comparison for name, comparison in compared.items() if comparison is not None}
-
-
-def _statistics(evidence: Evidence) -> dict[str, Any]:
-    statistics: dict[str, Any] = {name: asdict(comparison) for name, comparison in _comparisons(evidence).items()}
-    for statistic in statistics.values():
-        del statistic["threshold"]
-    if evidence.previous is not None:
-        statistics["previous"]["version"] = evidence.previous.version
-    if evidence.n_new_labels is not None:
-        statistics["n_new_labels"] = evidence.n_new_labels
-    return statistics
-
-
-def _thresholds(evidence: Evidence, config: PipelineConfig) -> dict[str, Any]:
-    return {
-        "window": config.drift.window,
-        "false_alarm_rate": config.drift.false_alarm_rate,
-        "min_distance": config.drift.min_distance,
-        "min_new_labels": config.retraining.min_new_labels,
-        **{name: comparison.threshold for name, comparison in _comparisons(evidence).items()},
-    }
 
 
 def _json(value: object) -> str:
@@ -191,5 +206,6 @@ def _check(row: _Row) -> DriftCheck:
         "thresholds": json.loads(row.thresholds),
         "reasons": tuple(json.loads(row.reasons)),
         "checked_at": row.checked_at.replace(tzinfo=UTC),
+        "evidence": json.loads(row.evidence) if row.evidence else None,
     }
     return DriftCheck(**columns)

@@ -2,50 +2,22 @@
 
 import json
 import logging
-from typing import NamedTuple
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
-from include.drift.verdict import Episode, Requests
+from include.drift.accuracy import Realised
+from include.drift.window import WindowCounts
 from include.errors import CatalogShrunkError, StageError
-from include.models.baseline import Baseline
+from include.models.baseline import MAX_FEATURES, Baseline
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
-
-
-class Standing(NamedTuple):
-    """What earlier checks have consumed, asked for and done."""
-
-    commit_seq: int
-    """The last answer that a check has consumed; 0: none was."""
-    retraining_check_id: str | None
-    rolled_back_check_id: str | None
-    labels_check_id: str | None
-    """The check that found drift of this champion, and too few labels."""
-    seconds_since_request: int | None
-    n_requests_last_week: int
-
-    @property
-    def episode(self) -> Episode:
-        """What was done since the last stable window."""
-        return Episode(
-            retraining_check_id=self.retraining_check_id,
-            rolled_back_check_id=self.rolled_back_check_id,
-        )
-
-    @property
-    def requests(self) -> Requests:
-        """The requests for retraining."""
-        seconds = self.seconds_since_request
-        return Requests(
-            hours_since_last=None if seconds is None else seconds / 3600,
-            n_last_week=self.n_requests_last_week,
-        )
-
-    def is_still(self, other: "Standing") -> bool:
-        """Whether no check has consumed, asked for or done anything between this and another reading."""
-        return self[:4] == other[:4]
 
 
 class Window(NamedTuple):
@@ -59,17 +31,27 @@ class Window(NamedTuple):
 
 class _BinCount(NamedTuple):
     label: str
+    bin: int | None
+    n_images: int
+
+
+class _StatisticCount(NamedTuple):
+    statistic: str
     bin: int
     n_images: int
+
+
+class _Features(NamedTuple):
+    features: str
 
 
 class _Count(NamedTuple):
     n: int
 
 
-def read_standing(warehouse: Warehouse, *, champion_event_seq: int) -> Standing:
-    """Return what earlier checks have consumed, asked for and done."""
-    return warehouse.fetch("drift/select_standing", Standing, champion_event_seq=champion_event_seq)[0]
+class _Labelled(NamedTuple):
+    n_images: int
+    n_right: int
 
 
 def read_window(warehouse: Warehouse, *, version: int, after_commit_seq: int) -> Window:
@@ -77,27 +59,77 @@ def read_window(warehouse: Warehouse, *, version: int, after_commit_seq: int) ->
     return warehouse.fetch("drift/select_window", Window, version=version, after_commit_seq=after_commit_seq)[0]
 
 
-def count_window(
-    warehouse: Warehouse, *, version: int, window: Window, baseline: Baseline
-) -> dict[str, tuple[int, ...]]:
+def count_window(warehouse: Warehouse, *, version: int, window: Window, baseline: Baseline) -> WindowCounts:
     """Count the answers of a window in the bins of a baseline.
 
-    Returns:
-        For every class of the baseline, and every other one that was predicted, the images in each bin.
+    The warehouse counts: what comes from there is as large for ten million answers as for ten thousand.
+
+    Args:
+        warehouse: A session.
+        version: The version that answered.
+        window: Its answers.
+        baseline: The same version's: its bins are those that are counted in, and only what it knows is asked for.
     """
-    rows = warehouse.fetch(
-        "drift/count_window",
-        _BinCount,
-        version=version,
-        first_commit_seq=window.first_commit_seq,
-        last_commit_seq=window.last_commit_seq,
-        edges=json.dumps(baseline.edges),
+    started = time.monotonic()
+    if window.first_commit_seq is None or window.last_commit_seq is None:
+        return WindowCounts(counts_by_class=_counts_by_class([], baseline))
+    answers: dict[str, Any] = {
+        "version": version,
+        "first_commit_seq": window.first_commit_seq,
+        "last_commit_seq": window.last_commit_seq,
+    }
+    rows = warehouse.fetch("drift/count_window", _BinCount, edges=json.dumps(baseline.edges), **answers)
+    counts = WindowCounts(
+        counts_by_class=_counts_by_class(rows, baseline),
+        image_statistics=_image_statistics(warehouse, answers, baseline),
+        features=_features(warehouse, answers, baseline, n_images=window.n_images),
+        n_invalid=sum(row.n_images for row in rows if row.bin is None),
+        n_undecodable=warehouse.fetch("drift/count_window_undecodable", _Count, **answers)[0].n,
     )
+    log.info("counted %d answers in %.1f s", window.n_images, time.monotonic() - started)
+    return counts
+
+
+def _counts_by_class(rows: Sequence[_BinCount], baseline: Baseline) -> dict[str, tuple[int, ...]]:
     n_bins = len(baseline.edges) - 1
     counts = {label: [0] * n_bins for label in (*baseline.counts_by_class, *sorted({row.label for row in rows}))}
     for row in rows:
-        counts[row.label][row.bin] = row.n_images
+        if row.bin is not None:
+            counts[row.label][row.bin] = row.n_images
     return {label: tuple(of_bins) for label, of_bins in counts.items()}
+
+
+def _image_statistics(
+    warehouse: Warehouse, answers: Mapping[str, Any], baseline: Baseline
+) -> dict[str, tuple[int, ...]]:
+    """Count in the baseline's own bins; what was measured of no image is left out."""
+    edges = {name: of.edges for name, of in baseline.image_statistics.items()}
+    if not edges:
+        return {}
+    rows = warehouse.fetch(
+        "drift/count_window_statistics", _StatisticCount, statistic_edges=json.dumps(edges), **answers
+    )
+    counts = {name: [0] * (len(edges[name]) - 1) for name in edges if any(row.statistic == name for row in rows)}
+    for row in rows:
+        counts[row.statistic][row.bin] = row.n_images
+    return {name: tuple(of_bins) for name, of_bins in counts.items()}
+
+
+def _features(
+    warehouse: Warehouse, answers: Mapping[str, Any], baseline: Baseline, *, n_images: int
+) -> NDArray[np.float32]:
+    """Return a sample of what the network saw, [n, n_features]; [0, 0] if the baseline has nothing to compare with.
+
+    Rows of another length than the baseline's are none that a network wrote, and are left out.
+    """
+    if baseline.features is None or baseline.features.rows.ndim != 2:
+        return np.empty((0, 0), dtype=np.float32)
+    rows = warehouse.fetch(
+        "drift/select_window_features", _Features, n_images=n_images, n_sample=MAX_FEATURES, **answers
+    )
+    read = [json.loads(row.features) for row in rows]
+    n_features = baseline.features.rows.shape[1]
+    return np.array([row for row in read if len(row) == n_features], dtype=np.float32).reshape(-1, n_features)
 
 
 def count_new_labels(warehouse: Warehouse, config: PipelineConfig, *, version: int) -> int:
@@ -114,3 +146,31 @@ def count_new_labels(warehouse: Warehouse, config: PipelineConfig, *, version: i
     return warehouse.fetch(
         "drift/count_new_labels", _Count, version=version, training_stage=training.name, incoming_stage=incoming.name
     )[0].n
+
+
+def count_open_requests(warehouse: Warehouse, *, champion_event_seq: int) -> int:
+    """Return how many images wait for a label that people were asked for because of drift that goes on.
+
+    Args:
+        warehouse: A session.
+        champion_event_seq: The event that made the champion what it is. What was asked for before it, or before the
+            last stable window, was about other drift.
+    """
+    return warehouse.fetch("drift/count_open_requests", _Count, champion_event_seq=champion_event_seq)[0].n
+
+
+def read_realised(
+    warehouse: Warehouse, *, version: int, first_commit_seq: int, last_commit_seq: int
+) -> Realised | None:
+    """Return what labels say of a version's answers; None: none of them has a label that tells.
+
+    Only labels with the source `random` count: others are of images that were picked for being doubtful, or wrong.
+    """
+    labelled = warehouse.fetch(
+        "drift/select_realised",
+        _Labelled,
+        version=version,
+        first_commit_seq=first_commit_seq,
+        last_commit_seq=last_commit_seq,
+    )[0]
+    return Realised(n_images=labelled.n_images, n_right=labelled.n_right) if labelled.n_images else None

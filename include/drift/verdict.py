@@ -1,13 +1,32 @@
 """The verdict on a window: from the evidence to what it means, what is done, and why. Pure."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from include.config_parts import DriftConfig, RetrainingConfig
+from include.drift import reasons
+from include.drift.accuracy import Accuracy
+from include.drift.harm import has_dropped, is_better, is_clear
+from include.drift.measuring import WindowEvidence
+from include.drift.signals import SignalName
 from include.drift.thresholds import Comparison
 
-Verdict = Literal["INSUFFICIENT_DATA", "STABLE", "MIX_CHANGED", "MODEL_REGRESSION", "DATA_DRIFT"]
-Action = Literal["NONE", "ALERT", "REQUEST_RETRAINING", "ROLL_BACK"]
+Verdict = Literal[
+    "INSUFFICIENT_DATA",
+    "STABLE",
+    "MIX_CHANGED",
+    "MODEL_REGRESSION",
+    "DATA_DRIFT",
+    "CONCEPT_DRIFT",
+    "BROKEN_IMAGES",
+]
+Action = Literal["NONE", "ALERT", "REQUEST_LABELS", "REQUEST_RETRAINING", "ROLL_BACK"]
+
+ACTING: frozenset[Verdict] = frozenset({"MODEL_REGRESSION", "DATA_DRIFT", "CONCEPT_DRIFT", "BROKEN_IMAGES"})
+"""The verdicts that something is done about."""
+
+_MOST_INVALID = 0.5
+"""Of a window's answers: with more invalid ones, the rest stands for nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +34,19 @@ class PreviousOnWindow:
     """The previous version's answers to the same window, beside its own baseline."""
 
     version: int
-    comparison: Comparison
+    accuracy: Accuracy | None
+    """None: its baseline does not know which answers were right."""
+    comparison: Comparison | None = None
+    """Of its confidences; None: its baseline holds none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecentWindow:
+    """An earlier window of this champion."""
+
+    check_id: str
+    acts: bool
+    """Whether its verdict is one that something is done about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +71,17 @@ class Requests:
 
 @dataclass(frozen=True, kw_only=True)
 class OpenDrift:
-    """Drift that was found and waits for labels."""
+    """Drift that was found, or declared by a person, and waits for labels."""
 
     check_id: str
     """The check that found it."""
     finding: str
     """What it found, in a sentence."""
+    verdict: Verdict = "DATA_DRIFT"
+    has_asked: bool = True
+    """Whether labels were asked for. Not yet, where a person has declared broken images normal."""
+    has_told: bool = False
+    """Whether people were told that there are enough labels by now, and why nothing is trained with them yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +92,20 @@ class Evidence:
     """The champion."""
     n_images: int
     """Answers of the champion that no check has consumed."""
-    confidences: Comparison | None
-    """None: the window is not full, or the champion has no baseline."""
-    classes: Comparison | None
-    """Of the predicted classes; None as for the confidences."""
+    window: WindowEvidence | None = None
+    """What was measured; None: the window is not full, holds nothing valid, or the champion has no baseline."""
+    n_invalid: int = 0
+    """Answers of a full window whose confidence is not a number or not in 0…1."""
     previous: PreviousOnWindow | None = None
     """None: there is no earlier version to go back to, or it was not asked."""
+    recent: tuple[RecentWindow, ...] = ()
+    """The windows before this one, of this champion, the latest first."""
     episode: Episode = Episode()
     requests: Requests = Requests()
     n_new_labels: int | None = None
     """Labelled images that are not in the champion's snapshot; None: nobody counted them, there is no drift."""
+    n_open_requests: int = 0
+    """Images that people were asked to label since the last stable window, for this champion, and have not yet."""
     waits_for_labels: OpenDrift | None = None
     """None: there is none, or the champion has changed since, or retraining was asked for."""
 
@@ -78,6 +118,10 @@ class Decision:
     action: Action
     reasons: tuple[str, ...]
     """Sentences that a person can read in a mail."""
+    signal: SignalName | None = None
+    """The one that spoke loudest; None: none did."""
+    is_unconfirmed: bool = False
+    """Whether nothing is done yet because another window has to say the same."""
 
 
 def decide(evidence: Evidence, *, drift: DriftConfig, retraining: RetrainingConfig) -> Decision:
@@ -85,135 +129,161 @@ def decide(evidence: Evidence, *, drift: DriftConfig, retraining: RetrainingConf
 
     Args:
         evidence: What was measured and what was done before.
-        drift: When a window is full, and which distance is drift.
+        drift: When a window is full, and which difference matters.
         retraining: When retraining may be asked for.
     """
     if evidence.n_images < drift.window:
         return _too_few(evidence, drift, retraining)
-    if evidence.confidences is None:
-        reason = f"version {evidence.version} has no baseline to compare its {evidence.n_images} answers with"
-        return Decision(verdict="INSUFFICIENT_DATA", action="NONE", reasons=(f"{reason}: train a new version",))
-    found = _confidence_sentence(evidence.version, evidence.confidences, drift)
-    if not is_drift(evidence.confidences, drift):
-        return _no_drift(evidence, found, drift)
-    if evidence.previous is not None and not is_drift(evidence.previous.comparison, drift):
-        return _regression(evidence, evidence.previous, found, drift)
-    return _data_drift(evidence, (found, _previous_sentence(evidence.previous, drift)), retraining)
+    if evidence.n_invalid > _MOST_INVALID * evidence.n_images:
+        invalid = reasons.invalid_answers(evidence.n_invalid, evidence.n_images)
+        return Decision(verdict="INSUFFICIENT_DATA", action="ALERT", reasons=(invalid, reasons.look_at_the_model()))
+    if evidence.window is None:
+        return Decision(
+            verdict="INSUFFICIENT_DATA",
+            action="NONE",
+            reasons=(reasons.no_baseline(evidence.version, evidence.n_images),),
+        )
+    return _judge(evidence, evidence.window, drift, retraining)
 
 
-def is_drift(comparison: Comparison, drift: DriftConfig) -> bool:
-    """Whether confidences have moved by more than chance explains and by enough to matter."""
-    return comparison.differs and comparison.distance >= drift.min_distance
+class _Finding(NamedTuple):
+    """What a full window means, before anything is done about it."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+
+
+def _judge(evidence: Evidence, window: WindowEvidence, drift: DriftConfig, retraining: RetrainingConfig) -> Decision:
+    """Judge a window that was measured."""
+    finding = _find(evidence, window, drift)
+    action, because = _act(evidence, window, finding, retraining)
+    waits = _waits_for_windows(evidence, window, finding, drift)
+    if waits is not None:
+        action, because = "NONE", (waits,)
+    loudest: SignalName | None = window.speaking[0].name if window.speaking else None
+    return Decision(
+        verdict=finding.verdict,
+        action=action,
+        reasons=(*finding.reasons, *because),
+        signal="images" if window.jumps else loudest,
+        is_unconfirmed=waits is not None,
+    )
+
+
+def _find(evidence: Evidence, window: WindowEvidence, drift: DriftConfig) -> _Finding:
+    found = reasons.what_was_found(evidence.version, window, drift)
+    if evidence.n_invalid:
+        found = (*found, f"{reasons.invalid_answers(evidence.n_invalid, evidence.n_images)}, and do not count")
+    if window.jumps:
+        return _Finding("BROKEN_IMAGES", found)
+    if window.is_accepted:
+        return _Finding("DATA_DRIFT", (*found, reasons.accepted_images()))
+    dropped = has_dropped(window, drift)
+    if not window.speaking:
+        labels_tell = window.accuracy is not None and window.accuracy.measured is not None
+        return _Finding("CONCEPT_DRIFT" if dropped and labels_tell else "STABLE", found)
+    return _explain(evidence.previous, window, found, drift) if dropped else _Finding("MIX_CHANGED", found)
+
+
+def _explain(
+    previous: PreviousOnWindow | None, window: WindowEvidence, found: tuple[str, ...], drift: DriftConfig
+) -> _Finding:
+    """Tell a model that got worse from data that did: on the same images, the version before would do better."""
+    if previous is None:
+        return _Finding("DATA_DRIFT", (*found, reasons.no_previous()))
+    if previous.accuracy is not None and is_better(previous.accuracy, window.accuracy, drift):
+        return _Finding("MODEL_REGRESSION", (*found, reasons.at_home(previous.version, previous.accuracy)))
+    worse = reasons.not_at_home(previous.version, previous.accuracy, previous.comparison, drift)
+    return _Finding("DATA_DRIFT", (*found, worse))
+
+
+def _waits_for_windows(evidence: Evidence, window: WindowEvidence, finding: _Finding, drift: DriftConfig) -> str | None:
+    """Return why nothing is done yet about a verdict that acts, as one window may be unlucky; None: it is done."""
+    earlier = evidence.recent[: drift.of_windows - 1]
+    n_acting = 1 + sum(one.acts for one in earlier)
+    if finding.verdict not in ACTING or n_acting >= drift.alarms or is_clear(window, drift):
+        return None
+    return reasons.too_few_windows(n_acting, drift)
+
+
+def _act(
+    evidence: Evidence, window: WindowEvidence, finding: _Finding, retraining: RetrainingConfig
+) -> tuple[Action, tuple[str, ...]]:
+    """Return what is done about a verdict, and why."""
+    match finding.verdict:
+        case "BROKEN_IMAGES":
+            return "ALERT", (reasons.broken_images(window.jumps),)
+        case "MODEL_REGRESSION" if evidence.previous is not None:
+            return _go_back(evidence.episode, evidence.previous.version)
+        case "DATA_DRIFT" | "CONCEPT_DRIFT":
+            return _learn(evidence, retraining)
+        case _:
+            return "NONE", ()
+
+
+def _go_back(episode: Episode, previous: int) -> tuple[Action, tuple[str, ...]]:
+    """Restore the previous version, once: if that does not help, a second time would not, either."""
+    done = episode.rolled_back_check_id
+    if done is None:
+        return "ROLL_BACK", (reasons.restored(previous),)
+    return "ALERT", (reasons.rolled_back_before(done, previous),)
+
+
+def _learn(evidence: Evidence, retraining: RetrainingConfig) -> tuple[Action, tuple[str, ...]]:
+    """Retrain, if there is something new to learn from and nothing forbids it; with too little, ask for labels."""
+    n_labels, n_needed = evidence.n_new_labels or 0, retraining.min_new_labels
+    needs_a_person = _needs_a_person(evidence.episode, retraining)
+    if n_labels < n_needed:
+        n_open = _n_open_requests(evidence)
+        if not needs_a_person and n_labels + n_open >= n_needed:
+            return "NONE", (reasons.labels_are_asked_for(n_labels, n_needed, n_open),)
+        counted = reasons.too_few_labels(n_labels, n_needed)
+        return ("ALERT", (counted, needs_a_person)) if needs_a_person else ("REQUEST_LABELS", (counted,))
+    counted = reasons.enough_labels(n_labels)
+    forbidden = needs_a_person or _has_to_wait(evidence.requests, retraining)
+    return ("ALERT", (counted, forbidden)) if forbidden else ("REQUEST_RETRAINING", (counted,))
+
+
+def _n_open_requests(evidence: Evidence) -> int:
+    """Return how many requests for labels wait that are about this drift; of one just declared nobody was asked."""
+    drifted = evidence.waits_for_labels
+    return evidence.n_open_requests if drifted is None or drifted.has_asked else 0
 
 
 def _too_few(evidence: Evidence, drift: DriftConfig, retraining: RetrainingConfig) -> Decision:
-    """Wait for more answers, unless the labels that a drift waited for have come."""
-    waiting = f"{evidence.n_images} of the {drift.window} new answers that a verdict needs: they wait for the next run"
+    """Wait for more answers, unless there is drift that waits for labels: they may have come, or be asked for now.
+
+    That they have come and nothing may be trained with them yet is told once: the next check may be an hour away.
+    """
+    waiting = reasons.too_few_answers(evidence.n_images, drift.window)
     drifted = evidence.waits_for_labels
-    if drifted is None or (evidence.n_new_labels or 0) < retraining.min_new_labels:
-        return Decision(verdict="INSUFFICIENT_DATA", action="NONE", reasons=(waiting,))
-    arrived = f"{evidence.n_new_labels} new labels arrived for the drift of check {drifted.check_id}"
-    forbidden = _what_forbids_a_request(evidence, retraining)
-    if forbidden is not None:
-        return Decision(verdict="INSUFFICIENT_DATA", action="NONE", reasons=(waiting, arrived, forbidden))
-    return Decision(verdict="DATA_DRIFT", action="REQUEST_RETRAINING", reasons=(arrived, drifted.finding))
+    nothing = Decision(verdict="INSUFFICIENT_DATA", action="NONE", reasons=(waiting,))
+    if drifted is None:
+        return nothing
+    action, because = _learn(evidence, retraining)
+    has_arrived = (evidence.n_new_labels or 0) >= retraining.min_new_labels
+    if has_arrived:
+        arrived = reasons.labels_arrived(evidence.n_new_labels or 0, drifted.check_id)
+        because = (arrived, *because[1:])
+    is_news = (has_arrived and not drifted.has_told) or (action == "REQUEST_LABELS" and not drifted.has_asked)
+    if action == "REQUEST_RETRAINING" or is_news:
+        return Decision(verdict=drifted.verdict, action=action, reasons=(*because, drifted.finding))
+    return replace(nothing, reasons=(waiting, *because)) if has_arrived else nothing
 
 
-def _no_drift(evidence: Evidence, found: str, drift: DriftConfig) -> Decision:
-    classes = evidence.classes
-    if classes is None or not classes.differs:
-        return Decision(verdict="STABLE", action="NONE", reasons=(found,))
-    return Decision(verdict="MIX_CHANGED", action="NONE", reasons=(found, _class_sentence(classes, drift)))
-
-
-def _regression(evidence: Evidence, previous: PreviousOnWindow, found: str, drift: DriftConfig) -> Decision:
-    """The images are as they were for the previous version: it is the champion that does not fit them."""
-    at_home = f"version {previous.version} answers the same images as it always did: " + _distance_phrase(
-        previous.comparison, drift
-    )
-    done = evidence.episode.rolled_back_check_id
-    if done is not None:
-        once = (
-            f"check {done} has rolled back since the last stable window, and a second time needs a person: look at the "
-            f"report, and roll back to version {previous.version} if it is right"
-        )
-        return Decision(verdict="MODEL_REGRESSION", action="ALERT", reasons=(found, at_home, once))
-    return Decision(
-        verdict="MODEL_REGRESSION",
-        action="ROLL_BACK",
-        reasons=(found, at_home, f"so version {previous.version} is restored"),
-    )
-
-
-def _data_drift(evidence: Evidence, found: tuple[str, ...], retraining: RetrainingConfig) -> Decision:
-    """The images have changed: retrain, if there is something new to learn from and nothing forbids it."""
-    n_labels, n_needed = evidence.n_new_labels or 0, retraining.min_new_labels
-    if n_labels < n_needed:
-        wanted = f"there are {n_labels} new labels, retraining needs {n_needed}: label some of the new images"
-        return Decision(verdict="DATA_DRIFT", action="ALERT", reasons=(*found, wanted))
-    labels = f"there are {n_labels} new labels to retrain with"
-    forbidden = _what_forbids_a_request(evidence, retraining)
-    if forbidden is not None:
-        return Decision(verdict="DATA_DRIFT", action="ALERT", reasons=(*found, labels, forbidden))
-    return Decision(verdict="DATA_DRIFT", action="REQUEST_RETRAINING", reasons=(*found, labels))
-
-
-def _what_forbids_a_request(evidence: Evidence, retraining: RetrainingConfig) -> str | None:
-    """Return why retraining may not be asked for now, or None if it may."""
-    requests, done = evidence.requests, evidence.episode.retraining_check_id
+def _needs_a_person(episode: Episode, retraining: RetrainingConfig) -> str | None:
+    """Return why retraining is not asked for, however long one waits; None: it may be."""
     if retraining.mode == "alert_only":
-        return "retraining.mode is alert_only: start the training if you want it"
-    if done is not None:
-        return f"check {done} has asked for retraining since the last stable window: another one needs a person"
-    if requests.hours_since_last is not None and requests.hours_since_last < retraining.cooldown_hours:
-        return (
-            f"the last request was {requests.hours_since_last:.1f} hours ago, retraining.cooldown_hours is "
-            f"{retraining.cooldown_hours:g}"
-        )
-    if requests.n_last_week >= retraining.weekly_budget:
-        return (
-            f"there were {requests.n_last_week} requests in seven days, retraining.weekly_budget is "
-            f"{retraining.weekly_budget}"
-        )
+        return reasons.alert_only()
+    if episode.retraining_check_id is not None:
+        return reasons.asked_before(episode.retraining_check_id)
     return None
 
 
-def _confidence_sentence(version: int, comparison: Comparison, drift: DriftConfig) -> str:
-    return (
-        f"the confidences of {comparison.n_images} answers lie {comparison.distance:.2f} standard deviations from "
-        f"version {version}'s baseline of {comparison.n_baseline} held-out images; {_chance_phrase(comparison, drift)}"
-        + _floor_phrase(comparison, drift)
-    )
-
-
-def _class_sentence(comparison: Comparison, drift: DriftConfig) -> str:
-    return f"{comparison.distance:.0%} of the predicted classes are others than in the baseline; " + _chance_phrase(
-        comparison, drift
-    )
-
-
-def _previous_sentence(previous: PreviousOnWindow | None, drift: DriftConfig) -> str:
-    if previous is None:
-        return "there is no earlier version that could be asked about the same images"
-    return f"version {previous.version} drifts on the same images, too: {_distance_phrase(previous.comparison, drift)}"
-
-
-def _distance_phrase(comparison: Comparison, drift: DriftConfig) -> str:
-    return (
-        f"{comparison.distance:.2f} standard deviations from its own baseline of {comparison.n_baseline} held-out "
-        f"images; {_chance_phrase(comparison, drift)}"
-    )
-
-
-def _chance_phrase(comparison: Comparison, drift: DriftConfig) -> str:
-    return (
-        f"without drift {drift.false_alarm_rate * 100:g} % of windows would exceed {comparison.threshold:.2f} "
-        f"(p = {comparison.p_value:.2g})"
-    )
-
-
-def _floor_phrase(comparison: Comparison, drift: DriftConfig) -> str:
-    """Say why a distance that chance does not explain is no drift."""
-    if not comparison.differs or comparison.distance >= drift.min_distance:
-        return ""
-    return f", which is less than drift.min_distance {drift.min_distance:g}"
+def _has_to_wait(requests: Requests, retraining: RetrainingConfig) -> str | None:
+    """Return why retraining is not asked for now; None: it may be."""
+    if requests.hours_since_last is not None and requests.hours_since_last < retraining.cooldown_hours:
+        return reasons.cools_down(requests.hours_since_last, retraining.cooldown_hours)
+    if requests.n_last_week >= retraining.weekly_budget:
+        return reasons.budget_is_spent(requests.n_last_week, retraining.weekly_budget)
+    return None

@@ -54,6 +54,11 @@ def build(architecture: str, *, n_classes: int, weights: str = "none") -> nn.Mod
     return model
 
 
+def last_linear(model: nn.Module) -> nn.Linear:
+    """Return the layer that makes the logits: the last linear one, in all architectures."""
+    return _named_last_linear(model)[1]
+
+
 def _small_cnn(n_classes: int) -> nn.Sequential:
     """Seven layers, six of them convolutions, for images of 8 to 96 px.
 
@@ -138,7 +143,7 @@ def _load(model: nn.Module, tensors: Mapping[str, Tensor], *, origin: str, keep_
         ModelError: Outside the last layer a tensor is missing, has another shape, or is one the model does not have.
     """
     wanted = model.state_dict()
-    last_layer = _last_layer(model)
+    last_layer = f"{_named_last_linear(model)[0]}."
     not_loaded = {
         name
         for name, tensor in wanted.items()
@@ -172,7 +177,6 @@ def _difference(name: str, wanted: Mapping[str, Tensor], tensors: Mapping[str, T
     return f"{name} has shape {list(tensors[name].shape)}, not {list(wanted[name].shape)}"
 
 
-def _last_layer(model: nn.Module) -> str:
-    """Return the prefix of the names of the last layer's tensors, as in `fc.`."""
-    linear_layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    return f"{linear_layers[-1]}."
+def _named_last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
+    """Return the last linear layer and its name, which its tensors' names begin with, as in `fc.weight`."""
+    return [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1]

@@ -1,6 +1,6 @@
-"""A model as files: weights as safetensors and a card as JSON, verified by digest at every load.
+"""A model as files: weights and projection as safetensors, a card as JSON, verified by digest at every load.
 
-The ledger holds the digest of the card, the card that of the weights. Nothing is ever unpickled.
+The ledger holds the digest of the card, the card those of the other files. Nothing is ever unpickled.
 """
 
 import json
@@ -17,14 +17,19 @@ from torch import Tensor, nn
 
 from include.config_parts import PreprocessingConfig
 from include.errors import ArtefactError, ModelError
-from include.models.architectures import build
+from include.models.architectures import build, last_linear
 from include.models.compute import IMAGENET, Normalisation
+from include.models.features import FeatureProjection
 from include.store.files import FileStore, sha256_of_bytes
 
 log = logging.getLogger(__name__)
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "model.safetensors"
+PROJECTION_FILE = "features.safetensors"
+"""The projection of the penultimate layer's outputs; versions of older releases have none."""
+
+_MEAN, _COMPONENTS = "mean", "components"
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -43,6 +48,8 @@ class ModelCard(BaseModel):
     normalisation: Normalisation = IMAGENET
     temperature: float = Field(gt=0, allow_inf_nan=False)
     weights_sha256: Sha256
+    features_sha256: Sha256 | None = None
+    """Of the projection's file; None: the model gives no features."""
     snapshot_id: str
     """The data set it was trained on."""
     n_parameters: int
@@ -70,6 +77,8 @@ class LoadedModel(NamedTuple):
     card: ModelCard
     model: nn.Module
     """On the CPU, in evaluation mode."""
+    projection: FeatureProjection | None = None
+    """None: the model gives no features."""
 
 
 def save(
@@ -82,8 +91,9 @@ def save(
     preprocessing_digest: str,
     temperature: float,
     snapshot_id: str,
+    projection: FeatureProjection | None = None,
 ) -> SavedArtefact:
-    """Write a model's weights and card into a folder; each file is whole or not there.
+    """Write a model's weights, projection and card into a folder; each file is whole or not there.
 
     Args:
         folder: Where to; it is made if it is not there.
@@ -94,12 +104,14 @@ def save(
         preprocessing_digest: The digest of that.
         temperature: From `calibration.fit_temperature`.
         snapshot_id: The data set it was trained on.
+        projection: What its features are projected by, if it is to give any.
 
     Raises:
         StoreError: A file cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     weights = safetensors.torch.save(tensors)
+    features = _projection_bytes(projection) if projection else None
     card = ModelCard(
         architecture=architecture,
         classes=tuple(classes),
@@ -107,6 +119,7 @@ def save(
         preprocessing_digest=preprocessing_digest,
         temperature=temperature,
         weights_sha256=sha256_of_bytes(weights),
+        features_sha256=sha256_of_bytes(features) if features else None,
         snapshot_id=snapshot_id,
         n_parameters=sum(parameter.numel() for parameter in model.parameters()),
         created_by={"torch": torch.__version__, "safetensors": safetensors.__version__},
@@ -114,6 +127,8 @@ def save(
     content = card.to_json()
     files = FileStore(str(folder))
     files.write(WEIGHTS_FILE, weights)
+    if features:
+        files.write(PROJECTION_FILE, features)
     files.write(CARD_FILE, content)
     return SavedArtefact(folder, card_sha256=sha256_of_bytes(content), weights_sha256=card.weights_sha256)
 
@@ -122,7 +137,7 @@ def load(folder: Path, *, sha256: str) -> LoadedModel:
     """Read a model, verifying each file before anything is made of it.
 
     Args:
-        folder: The folder with card and weights.
+        folder: The folder with card, weights, and the projection if the card names one.
         sha256: The digest of the card that the ledger holds.
 
     Raises:
@@ -131,7 +146,7 @@ def load(folder: Path, *, sha256: str) -> LoadedModel:
     card = _parse_card(folder / CARD_FILE, _read_verified(folder / CARD_FILE, sha256))
     path = folder / WEIGHTS_FILE
     # verified and parsed from the same bytes: the file may change in between
-    tensors = _parse_weights(path, _read_verified(path, card.weights_sha256))
+    tensors = _parse_tensors(path, _read_verified(path, card.weights_sha256))
     with torch.random.fork_rng(devices=[]):  # the weights it is built with are drawn and thrown away
         try:
             model = build(card.architecture, n_classes=len(card.classes))
@@ -139,7 +154,28 @@ def load(folder: Path, *, sha256: str) -> LoadedModel:
             raise ArtefactError(f"{folder / CARD_FILE}: {error}") from error
     _check_tensors(path, model.state_dict(), tensors)
     model.load_state_dict(tensors)
-    return LoadedModel(card, model.eval())
+    projection = None
+    if card.features_sha256 is not None:
+        projection = _read_projection(folder / PROJECTION_FILE, card.features_sha256, model)
+    return LoadedModel(card, model.eval(), projection)
+
+
+def _projection_bytes(projection: FeatureProjection) -> bytes:
+    return safetensors.torch.save(
+        {_MEAN: torch.from_numpy(projection.mean), _COMPONENTS: torch.from_numpy(projection.components)}
+    )
+
+
+def _read_projection(path: Path, sha256: str, model: nn.Module) -> FeatureProjection:
+    tensors = _parse_tensors(path, _read_verified(path, sha256))
+    n_outputs = last_linear(model).in_features
+    shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
+    if shapes.keys() != {_MEAN, _COMPONENTS} or [shapes[_MEAN], shapes[_COMPONENTS][:-1]] != [[n_outputs]] * 2:
+        raise ArtefactError(
+            f"{path}: expected the projection of {n_outputs} outputs ({_MEAN}, {_COMPONENTS}), found {shapes}: it was "
+            f"made for another model; register the model again"
+        )
+    return FeatureProjection(mean=tensors[_MEAN].numpy(), components=tensors[_COMPONENTS].numpy())
 
 
 def _read_verified(path: Path, expected: str) -> bytes:
@@ -171,7 +207,7 @@ def _parse_card(path: Path, content: bytes) -> ModelCard:
         ) from error
 
 
-def _parse_weights(path: Path, content: bytes) -> dict[str, Tensor]:
+def _parse_tensors(path: Path, content: bytes) -> dict[str, Tensor]:
     try:
         tensors: dict[str, Tensor] = safetensors.torch.load(content)
     except safetensors.SafetensorError as error:

@@ -5,7 +5,7 @@ so that a warehouse can count for itself.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +39,10 @@ STATISTIC_EDGES: Mapping[str, tuple[float, ...]] = {
 longer one, as a camera that is turned makes no other images."""
 
 
+MAX_FEATURES = 500
+"""The most images of a side that the two-sample tests of features look at."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Histogram:
     """How many values lie in each bin: from its lower edge on, up to, but without, its upper one.
@@ -51,6 +55,16 @@ class Histogram:
     counts: tuple[int, ...]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FeatureSample:
+    """Held-out images as the network sees them, projected to a few numbers each: a bounded sample."""
+
+    rows: NDArray[np.float32]
+    """[n_images, n_features], as `include.models.features` projects them."""
+    truth: tuple[str, ...]
+    """The true class of each image."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
     """A version's answers to its held-out images, and what these images look like."""
@@ -61,6 +75,16 @@ class Baseline:
     """For every class of the model the images that were given it, in each bin of confidence."""
     image_statistics: Mapping[str, Histogram]
     """short_side, long_side, brightness, contrast, sharpness."""
+    right_by_class: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """As `counts_by_class`, of the images that were answered rightly. Empty: not known (an older release's version)."""
+    counts_by_truth: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """For every true class its images in each bin of confidence, whatever they were given. Empty: not known."""
+    confusion: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """For every true class how many of its images were given each class. Empty: not known."""
+    n_undecodable: int = 0
+    """Held-out images of the snapshot that could not be decoded."""
+    features: FeatureSample | None = field(default=None, compare=False)
+    """None: not known."""
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -76,6 +100,69 @@ class Baseline:
     def class_counts(self) -> Mapping[str, int]:
         """How many images were given each class."""
         return {label: sum(counts) for label, counts in self.counts_by_class.items()}
+
+
+def build_baseline(
+    scores: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    *,
+    classes: Sequence[str],
+    features: NDArray[np.float32],
+    image_statistics: Mapping[str, Histogram],
+    n_undecodable: int,
+) -> Baseline:
+    """Count what a version answers to its held-out images, and keep a sample of what its network sees in them.
+
+    Args:
+        scores: The calibrated probability of each class, [n, n_classes].
+        truth: The place of each image's true class in `classes`, [n].
+        classes: The classes of the model, in the order of the scores.
+        features: What the network sees in each image, as `include.models.features` projects it, [n, n_features]. With
+            no features, [n, 0], the baseline knows none.
+        image_statistics: How the images look.
+        n_undecodable: Held-out images that could not be decoded.
+
+    Raises:
+        ModelError: A score is not a number.
+    """
+    confidences, predicted = scores.max(axis=1), scores.argmax(axis=1)
+    is_right = predicted == truth
+    pairs = np.bincount(truth * len(classes) + predicted, minlength=len(classes) ** 2).reshape(-1, len(classes))
+
+    def count(of_images: NDArray[np.bool_] | slice, by: NDArray[np.int64]) -> dict[str, tuple[int, ...]]:
+        labels = [classes[place] for place in by[of_images]]
+        return count_confidences(confidences[of_images], labels, classes=classes)
+
+    sample = evenly_spread(len(truth), at_most=MAX_FEATURES)
+    return Baseline(
+        edges=CONFIDENCE_EDGES,
+        counts_by_class=count(slice(None), predicted),
+        right_by_class=count(is_right, predicted),
+        counts_by_truth=count(slice(None), truth),
+        confusion={
+            label: dict(zip(classes, of_label, strict=True))
+            for label, of_label in zip(classes, pairs.tolist(), strict=True)
+        },
+        image_statistics=image_statistics,
+        n_undecodable=n_undecodable,
+        features=FeatureSample(rows=features[sample], truth=tuple(classes[place] for place in truth[sample]))
+        if features.size
+        else None,
+    )
+
+
+def rounded_features(features: NDArray[np.float32]) -> list[float]:
+    """Return an image's features [n_features] as they are stored: no test tells four digits from all of them."""
+    return [float(f"{feature:.4g}") for feature in features.tolist()]
+
+
+def evenly_spread(n_images: int, *, at_most: int) -> NDArray[np.int64]:
+    """Return the places of a sample of images: always the same ones, from all of them alike.
+
+    Images come sorted by path, in which classes are often folders: each gets its share.
+    """
+    n_picked = min(n_images, at_most)
+    return np.arange(n_picked, dtype=np.int64) * n_images // max(1, n_picked)
 
 
 def total_counts(counts_by_class: Mapping[str, Sequence[int]], *, n_bins: int) -> tuple[int, ...]:

@@ -6,9 +6,11 @@ refused by chance, and a few images refuse nothing that they cannot show.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from include.config_parts import GateConfig
+from include.handover import Handover
 from include.models.evidence import NewClass, PairedEvidence, SharedClass
 from include.models.paired_tests import (
     CONFIDENCE,
@@ -38,6 +40,18 @@ class AccuracyDrop(NamedTuple):
     """The smallest observed drop that these images would have refused; None: none is large enough."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Cure(Handover):
+    """Whether a challenger cures the drift that it was trained for."""
+
+    check_id: str
+    """The drift check that asked for it."""
+    cures: bool | None
+    """None: that could not be checked, which refuses nothing."""
+    reasons: tuple[str, ...]
+    """Why, a sentence each."""
+
+
 class GateResult(NamedTuple):
     """What the gate says of a challenger."""
 
@@ -60,13 +74,16 @@ class _Finding(NamedTuple):
     sentence: str
 
 
-def judge(evidence: PairedEvidence, gate: GateConfig, *, accept_vanished_classes: bool) -> GateResult:
+def judge(
+    evidence: PairedEvidence, gate: GateConfig, *, accept_vanished_classes: bool, cure: Cure | None = None
+) -> GateResult:
     """Hold what was found against the gate.
 
     Args:
         evidence: The answers to the test images, at least one.
         gate: What the challenger has to reach.
         accept_vanished_classes: Whether the challenger may lack classes of the champion.
+        cure: What it does about the drift that it was trained for; None: it was trained for none.
     """
     drop = _drop(evidence, gate)
     findings = [_absolute(evidence, gate)]
@@ -78,6 +95,7 @@ def judge(evidence: PairedEvidence, gate: GateConfig, *, accept_vanished_classes
         findings += _new(evidence, gate)
         findings += _vanished(evidence, accepted=accept_vanished_classes)
     findings += _images(evidence, drop)
+    findings += [_Finding(refused=cure.cures is False, sentence=reason) for reason in cure.reasons] if cure else []
     refused = tuple(finding.sentence for finding in findings if finding.refused)
     rest = tuple(finding.sentence for finding in findings if not finding.refused)
     return GateResult(

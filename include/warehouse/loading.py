@@ -62,6 +62,20 @@ LOADED_LABELS = LoadedTable(
         ]
     ),
 )
+LOADED_REQUESTS = LoadedTable(
+    "labels/create_loaded_requests",
+    "labels/copy_loaded_requests",
+    pa.schema(
+        [
+            *_KEY,
+            ("KIND", pa.string()),
+            ("TYPE", pa.string()),
+            ("CONFIDENCE", pa.float64()),
+            ("NOVELTY", pa.float64()),
+            ("PLACE", pa.int64()),
+        ]
+    ),
+)
 LOADED_PIXELS = LoadedTable(
     "pixels/create_loaded_pixels",
     "pixels/copy_loaded_pixels",
@@ -91,6 +105,12 @@ LOADED_PREDICTIONS = LoadedTable(
             ("CONFIDENCE", pa.float64()),
             ("SCORES", pa.string()),  # JSON
             ("PRED_TIMESTAMP", pa.timestamp("us")),
+            ("SHORT_SIDE", pa.float64()),
+            ("LONG_SIDE", pa.float64()),
+            ("BRIGHTNESS", pa.float64()),
+            ("CONTRAST", pa.float64()),
+            ("SHARPNESS", pa.float64()),
+            ("FEATURES", pa.string()),  # JSON
         ]
     ),
 )

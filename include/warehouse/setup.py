@@ -14,8 +14,11 @@ _TABLES_AND_VIEWS = (
     "runs",
     "images",
     "labels",
+    "label_requests",
+    "requested_images",
     "current_labels",
     "quarantine",
+    "open_label_requests",
     "forgotten",
     "snapshots",
     "snapshot_images",
@@ -24,9 +27,10 @@ _TABLES_AND_VIEWS = (
     "model_events",
     "baselines",
     "drift_checks",
+    "cure_checks",
+    "accepted_checks",
     "pipeline_lock",
     "predictions",
-    "first_answers",
     "champion",
     "recalled_versions",
     "serving_versions",
@@ -53,6 +57,10 @@ def run_setup(warehouse: Warehouse, config: PipelineConfig) -> None:
     for name in _TABLES_AND_VIEWS:
         warehouse.run(f"setup/create_{name}")
     warehouse.run("setup/add_check_id_to_runs")
+    _add_what_answers_and_baselines_lack(warehouse)
+    _add_what_checks_lack(warehouse)
+    for name in ("first_answers", "labelled_answers", "check_accuracy"):
+        warehouse.run(f"setup/create_{name}")
     warehouse.run("setup/fill_pipeline_lock")
     warehouse.run("setup/create_current_predictions", incoming_stage=config.stages.incoming.name)
     log.info(
@@ -62,6 +70,24 @@ def run_setup(warehouse: Warehouse, config: PipelineConfig) -> None:
         config.schema_name,
         time.monotonic() - started,
     )
+
+
+def _add_what_answers_and_baselines_lack(warehouse: Warehouse) -> None:
+    """Add the columns that PREDICTIONS and BASELINES of earlier releases do not have."""
+    for column in ("SHORT_SIDE", "LONG_SIDE", "BRIGHTNESS", "CONTRAST", "SHARPNESS"):
+        warehouse.run("setup/add_number_to_predictions", identifiers={"column": quote_identifier(column)})
+    for statement in ("add_features_to_predictions", "add_is_first_to_predictions", "fill_is_first"):
+        warehouse.run(f"setup/{statement}")
+    for statement in ("add_held_out_to_baselines", "add_features_to_baselines"):
+        warehouse.run(f"setup/{statement}")
+
+
+def _add_what_checks_lack(warehouse: Warehouse) -> None:
+    """Add the columns that DRIFT_CHECKS of earlier releases does not have."""
+    for column in ("SCORE", "THRESHOLD", "P_VALUE", "SMALLEST_SHIFT", "ESTIMATED_ACCURACY"):
+        warehouse.run("setup/add_number_to_drift_checks", identifiers={"column": quote_identifier(column)})
+    for statement in ("add_signal_to_drift_checks", "add_evidence_to_drift_checks"):
+        warehouse.run(f"setup/{statement}")
 
 
 def _set_up_image_stage(warehouse: Warehouse, stage: StageConfig) -> None:

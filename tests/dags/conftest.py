@@ -168,6 +168,13 @@ def add_check(warehouse: Warehouse) -> Callable[..., str]:
             action=action,
             reasons=json.dumps(reasons or ("the confidences have moved",)),
             report_path="reports/report.html",
+            signal=None,
+            score=None,
+            threshold=None,
+            p_value=None,
+            smallest_shift=None,
+            estimated_accuracy=None,
+            evidence=None,
         )
         return check_id
 

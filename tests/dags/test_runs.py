@@ -39,6 +39,7 @@ def test_from_staged_images_to_answers_in_the_warehouse(
     assert {name.rpartition("/")[2] for name, *_ in query("LIST @MODELS")} == {
         "card.json",
         "confusion_matrix.png",
+        "features.safetensors",
         "model.safetensors",
     }
 

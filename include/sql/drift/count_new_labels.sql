@@ -1,5 +1,6 @@
 -- Live labelled images whose content is not in a version's snapshot with that label; a label that a person gave wins
--- over the one in the path. What cannot be decoded does not count.
+-- over the one in the path. What cannot be decoded does not count, nor what no training would take: informative images
+-- that are on another side than the training side.
 -- Bound: version, training_stage, incoming_stage
 WITH KNOWN AS (
     SELECT DISTINCT
@@ -8,6 +9,11 @@ WITH KNOWN AS (
     FROM SNAPSHOT_IMAGES
     INNER JOIN MODEL_VERSIONS ON SNAPSHOT_IMAGES.SNAPSHOT_ID = MODEL_VERSIONS.SNAPSHOT_ID
     WHERE MODEL_VERSIONS.VERSION = %(version)s
+),
+
+HELD_OUT AS (
+    SELECT DISTINCT CONTENT_SHA256 FROM IMAGES
+    WHERE SPLIT <> 'train'
 )
 
 SELECT COUNT(*) AS N
@@ -26,9 +32,14 @@ LEFT JOIN KNOWN
     ON
         IMAGES.CONTENT_SHA256 = KNOWN.CONTENT_SHA256
         AND COALESCE(CURRENT_LABELS.LABEL, IMAGES.LABEL) = KNOWN.LABEL
+LEFT JOIN HELD_OUT
+    ON
+        IMAGES.CONTENT_SHA256 = HELD_OUT.CONTENT_SHA256
+        AND CURRENT_LABELS.SOURCE = 'informative'
 WHERE
     IMAGES.GONE_AT IS NULL
     AND IMAGES.STAGE IN (%(training_stage)s, %(incoming_stage)s)
     AND COALESCE(CURRENT_LABELS.LABEL, IMAGES.LABEL) IS NOT NULL
     AND QUARANTINE.ETAG IS NULL
     AND KNOWN.LABEL IS NULL
+    AND HELD_OUT.CONTENT_SHA256 IS NULL

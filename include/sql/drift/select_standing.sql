@@ -1,6 +1,7 @@
 -- What earlier checks have consumed, and what they have asked for and done since the last stable window.
--- LABELS_CHECK_ID: the one that found drift of this champion but too few labels to retrain with, if retraining was not
--- asked for since.
+-- OPEN_CHECK_ID: the one that found drift of this champion but too few labels to retrain with, or found broken images
+-- that a person has declared normal, if retraining was not asked for since. TOLD_CHECK_ID: the one that told, before a
+-- window was full, that there are enough labels for this champion's drift, and why nothing is trained with them yet.
 -- Bound: champion_event_seq
 WITH LAST_STABLE AS (
     SELECT MAX(CHECKED_AT) AS AT FROM DRIFT_CHECKS
@@ -13,6 +14,7 @@ EPISODE AS (
         DRIFT_CHECKS.CHAMPION_EVENT_SEQ,
         DRIFT_CHECKS.VERDICT,
         DRIFT_CHECKS.ACTION,
+        DRIFT_CHECKS.LAST_COMMIT_SEQ,
         DRIFT_CHECKS.STATISTICS:n_new_labels::NUMBER AS N_NEW_LABELS,
         DRIFT_CHECKS.THRESHOLDS:min_new_labels::NUMBER AS MIN_NEW_LABELS,
         DRIFT_CHECKS.CHECKED_AT
@@ -39,13 +41,29 @@ RETREAT AS (
     WHERE ACTION = 'ROLL_BACK'
 ),
 
-WANTED_LABELS AS (
+OPEN_DRIFT AS (
+    SELECT MAX_BY(EPISODE.CHECK_ID, EPISODE.CHECKED_AT) AS CHECK_ID
+    FROM EPISODE
+    LEFT JOIN ACCEPTED_CHECKS ON EPISODE.CHECK_ID = ACCEPTED_CHECKS.CHECK_ID
+    WHERE
+        EPISODE.CHAMPION_EVENT_SEQ = %(champion_event_seq)s
+        AND (
+            ACCEPTED_CHECKS.CHECK_ID IS NOT NULL
+            OR (
+                EPISODE.VERDICT IN ('DATA_DRIFT', 'CONCEPT_DRIFT')
+                AND EPISODE.ACTION IN ('ALERT', 'REQUEST_LABELS')
+                AND EPISODE.N_NEW_LABELS < EPISODE.MIN_NEW_LABELS
+            )
+        )
+),
+
+TOLD AS (
     SELECT MAX_BY(CHECK_ID, CHECKED_AT) AS CHECK_ID FROM EPISODE
     WHERE
-        VERDICT = 'DATA_DRIFT'
+        CHAMPION_EVENT_SEQ = %(champion_event_seq)s
+        AND VERDICT IN ('DATA_DRIFT', 'CONCEPT_DRIFT')
         AND ACTION = 'ALERT'
-        AND CHAMPION_EVENT_SEQ = %(champion_event_seq)s
-        AND N_NEW_LABELS < MIN_NEW_LABELS
+        AND LAST_COMMIT_SEQ IS NULL
 ),
 
 CONSUMED AS (
@@ -56,11 +74,13 @@ SELECT
     CONSUMED.COMMIT_SEQ,
     RETRAINING.CHECK_ID AS RETRAINING_CHECK_ID,
     RETREAT.CHECK_ID AS ROLLED_BACK_CHECK_ID,
-    IFF(RETRAINING.CHECK_ID IS NULL, WANTED_LABELS.CHECK_ID, NULL) AS LABELS_CHECK_ID,
+    IFF(RETRAINING.CHECK_ID IS NULL, OPEN_DRIFT.CHECK_ID, NULL) AS OPEN_CHECK_ID,
+    TOLD.CHECK_ID AS TOLD_CHECK_ID,
     DATEDIFF(SECOND, REQUESTS.LAST_AT, SYSDATE()) AS SECONDS_SINCE_REQUEST,
     COALESCE(REQUESTS.N_LAST_WEEK, 0) AS N_REQUESTS_LAST_WEEK
 FROM CONSUMED
 CROSS JOIN REQUESTS
 CROSS JOIN RETRAINING
 CROSS JOIN RETREAT
-CROSS JOIN WANTED_LABELS
+CROSS JOIN OPEN_DRIFT
+CROSS JOIN TOLD

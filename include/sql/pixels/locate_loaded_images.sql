@@ -1,11 +1,16 @@
--- Where the pixels of the loaded images lie, in a fixed order; unreadable ones have none.
+-- Where the pixels of the loaded images lie and what these look like, in a fixed order; unreadable ones have none.
 -- Bound: preprocessing_digest
 SELECT
     LOADED_KEYS.STAGE,
     LOADED_KEYS.RELATIVE_PATH,
     LOADED_KEYS.ETAG,
     PIXELS.SEGMENT,
-    PIXELS.SEGMENT_ROW
+    PIXELS.SEGMENT_ROW,
+    LEAST(PIXELS.WIDTH, PIXELS.HEIGHT)::FLOAT AS SHORT_SIDE,
+    GREATEST(PIXELS.WIDTH, PIXELS.HEIGHT)::FLOAT AS LONG_SIDE,
+    PIXELS.BRIGHTNESS,
+    PIXELS.CONTRAST,
+    PIXELS.SHARPNESS
 FROM LOADED_KEYS
 INNER JOIN IMAGES
     ON

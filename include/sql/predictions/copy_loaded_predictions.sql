@@ -1,5 +1,5 @@
--- The answers of a run, from Parquet files of the work stage. SCORES travel as JSON: Snowflake reads a Parquet list as
--- nested objects. Without logical types it would read timestamps as bare numbers.
+-- The answers of a run, from Parquet files of the work stage. SCORES and FEATURES travel as JSON: Snowflake reads a
+-- Parquet list as nested objects. Without logical types it would read timestamps as bare numbers.
 -- Identifiers: location
 COPY INTO LOADED_PREDICTIONS
 FROM (
@@ -11,7 +11,13 @@ FROM (
         $1:TYPE::VARCHAR,
         $1:CONFIDENCE::FLOAT,
         PARSE_JSON($1:SCORES::VARCHAR),
-        $1:PRED_TIMESTAMP::TIMESTAMP_NTZ
+        $1:PRED_TIMESTAMP::TIMESTAMP_NTZ,
+        $1:SHORT_SIDE::FLOAT,
+        $1:LONG_SIDE::FLOAT,
+        $1:BRIGHTNESS::FLOAT,
+        $1:CONTRAST::FLOAT,
+        $1:SHARPNESS::FLOAT,
+        PARSE_JSON($1:FEATURES::VARCHAR)
     FROM {location}
 )
 FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)

@@ -1,5 +1,7 @@
 -- A row is one verdict on the champion's latest answers. FIRST_COMMIT_SEQ and LAST_COMMIT_SEQ are the window that it
--- consumed (null: it consumed none, and the answers wait for the next check).
+-- consumed (null: it consumed none, and the answers wait for the next check). SCORE, THRESHOLD and P_VALUE are those of
+-- SIGNAL, the signal that spoke loudest, else of the confidences; SMALLEST_SHIFT of confidences is the smallest one that
+-- the window could have shown. EVIDENCE: the window as counts.
 CREATE TABLE IF NOT EXISTS DRIFT_CHECKS (
     CHECK_ID VARCHAR NOT NULL PRIMARY KEY,
     RUN_ID VARCHAR NOT NULL,
@@ -14,5 +16,12 @@ CREATE TABLE IF NOT EXISTS DRIFT_CHECKS (
     ACTION VARCHAR NOT NULL,
     REASONS VARIANT NOT NULL,
     REPORT_PATH VARCHAR,
-    CHECKED_AT TIMESTAMP_NTZ NOT NULL
+    CHECKED_AT TIMESTAMP_NTZ NOT NULL,
+    SIGNAL VARCHAR,
+    SCORE FLOAT,
+    THRESHOLD FLOAT,
+    P_VALUE FLOAT,
+    SMALLEST_SHIFT FLOAT,
+    ESTIMATED_ACCURACY FLOAT,
+    EVIDENCE VARIANT
 )

@@ -9,6 +9,7 @@ from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 BRANCHES = {
     "NONE": "nothing",
     "ALERT": "alert",
+    "REQUEST_LABELS": "request_labels",
     "REQUEST_RETRAINING": "request_retraining",
     "ROLL_BACK": "roll_back",
 }

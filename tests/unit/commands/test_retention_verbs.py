@@ -56,7 +56,8 @@ def image(store, query, config, put_image):
             row=row,
         )
     query(
-        "INSERT INTO PREDICTIONS SELECT STAGE, RELATIVE_PATH, ETAG, 1, 'a', 0.9, PARSE_JSON('[1]'), SYSDATE(), 'r', 1 "
+        "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, PRED_TIMESTAMP, "
+        "RUN_ID, COMMIT_SEQ) SELECT STAGE, RELATIVE_PATH, ETAG, 1, 'a', 0.9, PARSE_JSON('[1]'), SYSDATE(), 'r', 1 "
         "FROM IMAGES WHERE ETAG = 'e1'"
     )
     return "a/ü 1.png"

@@ -39,7 +39,9 @@ def test_before_the_first_check_there_is_no_verdict(capsys):
 def test_the_last_verdict_is_shown_with_its_action_and_time(capsys, query):
     for day, verdict, action in ((1, "STABLE", "NONE"), (2, "DATA_DRIFT", "REQUEST_RETRAINING")):
         query(
-            "INSERT INTO DRIFT_CHECKS SELECT %(verdict)s, 'a_inference/r', 3, 4, 1, 200, 200, PARSE_JSON('{}'), "
+            "INSERT INTO DRIFT_CHECKS (CHECK_ID, RUN_ID, VERSION, CHAMPION_EVENT_SEQ, FIRST_COMMIT_SEQ, "
+            "LAST_COMMIT_SEQ, N_IMAGES, STATISTICS, THRESHOLDS, VERDICT, ACTION, REASONS, REPORT_PATH, CHECKED_AT) "
+            "SELECT %(verdict)s, 'a_inference/r', 3, 4, 1, 200, 200, PARSE_JSON('{}'), "
             """PARSE_JSON('{}'), %(verdict)s, %(action)s, PARSE_JSON('["distance 0.41"]'), NULL, """
             "DATEADD(DAY, %(day)s, '2026-03-01 12:34:56'::TIMESTAMP_NTZ)",
             day=day,

@@ -63,27 +63,65 @@ def promoted(warehouse: Warehouse, config: PipelineConfig) -> Callable[..., int]
 
 
 @pytest.fixture
-def answer(query: Query) -> Callable[..., None]:
-    """A function that commits answers of a version to the images `<images>/0`, `<images>/1` …."""
+def answer(query: Query, warehouse: Warehouse) -> Callable[..., None]:
+    """A function that commits answers of a version to the images `<images>/0`, `<images>/1` ….
+
+    `looks` are the five image statistics of each image, `features` what the network saw in it; left out, they are null,
+    as in rows of older releases.
+    """
 
     def commit(
-        version: int, confidences: Sequence[float], *, images: str, predicted: Sequence[str] | None = None
+        version: int,
+        confidences: Sequence[float],
+        *,
+        images: str,
+        predicted: Sequence[str] | None = None,
+        looks: Sequence[Sequence[float]] | None = None,
+        features: Sequence[Sequence[float]] | None = None,
+        run_id: str = "run",
     ) -> None:
         labels = predicted or in_turn(len(confidences))
         rows = [
-            [f"{images}/{number}", label, confidence]
+            [
+                f"{images}/{number}",
+                label,
+                str(confidence),  # JSON has no NaN
+                *(looks[number] if looks is not None else [None] * 5),
+                list(features[number]) if features is not None else None,
+            ]
             for number, (label, confidence) in enumerate(zip(labels, confidences, strict=True))
         ]
         query(
-            "INSERT INTO PREDICTIONS SELECT 'INCOMING_IMAGES', ROW_.VALUE[0]::VARCHAR, 'e', %(version)s, "
-            "ROW_.VALUE[1]::VARCHAR, ROW_.VALUE[2]::FLOAT, PARSE_JSON('[1]'), SYSDATE(), 'run', "
-            "(SELECT COALESCE(MAX(COMMIT_SEQ), 0) FROM PREDICTIONS) + ROW_.INDEX + 1 "
-            "FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(rows)s))) AS ROW_",
+            "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, PRED_TIMESTAMP, "
+            "RUN_ID, COMMIT_SEQ, SHORT_SIDE, LONG_SIDE, BRIGHTNESS, CONTRAST, SHARPNESS, FEATURES) "
+            "SELECT 'INCOMING_IMAGES', ROW_.VALUE[0]::VARCHAR, 'e', %(version)s, ROW_.VALUE[1]::VARCHAR, "
+            "ROW_.VALUE[2]::VARCHAR::FLOAT, PARSE_JSON('[1]'), SYSDATE(), %(run_id)s, "
+            "(SELECT COALESCE(MAX(COMMIT_SEQ), 0) FROM PREDICTIONS) + ROW_.INDEX + 1, ROW_.VALUE[3]::FLOAT, "
+            "ROW_.VALUE[4]::FLOAT, ROW_.VALUE[5]::FLOAT, ROW_.VALUE[6]::FLOAT, ROW_.VALUE[7]::FLOAT, "
+            "NULLIF(ROW_.VALUE[8], PARSE_JSON('null')) FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(rows)s))) AS ROW_",
             version=version,
+            run_id=run_id,
             rows=json.dumps(rows),
         )
+        warehouse.run("setup/fill_is_first")
 
     return commit
+
+
+@pytest.fixture
+def label(query: Query) -> Callable[..., None]:
+    """A function that labels the images `<images>/0`, `<images>/1` …."""
+
+    def insert(images: str, labels: Sequence[str], *, source: str = "random") -> None:
+        query(
+            "INSERT INTO LABELS SELECT 'INCOMING_IMAGES', %(images)s || '/' || ROW_.INDEX, 'e', ROW_.VALUE::VARCHAR, "
+            "%(source)s, SYSDATE() FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(labels)s))) AS ROW_",
+            images=images,
+            source=source,
+            labels=json.dumps(labels),
+        )
+
+    return insert
 
 
 @pytest.fixture

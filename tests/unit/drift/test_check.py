@@ -6,13 +6,14 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from given_answers import WINDOW, baseline_of, clean, counts, unsure
+from given_answers import OLD, WINDOW, baseline_of, clean, counts, unsure
 
 from include.config import PipelineConfig
 from include.drift.check import Check, check_id_of
 from include.drift.checks import latest_check, read_check
 from include.errors import StoreError, UnknownCheckError
 from include.registry.ledger import champion_event_seq
+from include.registry.rollback import roll_back
 from include.warehouse.session import Warehouse
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -89,18 +90,44 @@ def test_a_row_tells_what_was_measured_and_against_what(
     assert row.champion_event_seq == done.champion_event_seq == champion_event_seq(warehouse)
     assert row.reasons == done.reasons
     assert row.checked_at.tzinfo is not None
-    assert row.statistics.keys() == {"confidences", "classes"}
-    assert row.statistics["confidences"].keys() == {"distance", "p_value", "n_images", "n_baseline"}
-    assert (row.statistics["confidences"]["n_images"], row.statistics["confidences"]["n_baseline"]) == (60, 300)
-    assert row.thresholds.keys() == {
-        "window",
-        "false_alarm_rate",
-        "min_distance",
-        "min_new_labels",
-        "confidences",
-        "classes",
+    assert row.statistics["confidences"].keys() == {
+        *("distance", "p_value", "n_images", "n_baseline", "smallest_shift", "measure")
     }
-    assert row.statistics["confidences"]["distance"] < row.thresholds["confidences"]
+    assert (row.statistics["confidences"]["n_images"], row.statistics["confidences"]["n_baseline"]) == (60, 300)
+    assert row.statistics["accuracy"]["baseline"] == pytest.approx(0.85)
+    assert {name: row.thresholds[name] for name in ("window", "false_alarm_rate", "min_accuracy_drop", "alarms")} == {
+        "window": 60,
+        "false_alarm_rate": 0.01,
+        "min_accuracy_drop": 0.06,
+        "alarms": 2,
+    }
+    assert row.statistics["classes"]["distance"] < row.thresholds["classes"]
+    assert row.signal is None
+    assert (row.score, row.p_value) == (
+        row.statistics["confidences"]["distance"],
+        row.statistics["confidences"]["p_value"],
+    )
+    assert row.score is not None
+    assert row.threshold == row.thresholds["confidences"] > row.score
+    assert row.smallest_shift is not None
+    assert row.smallest_shift > row.threshold / 2
+    assert row.estimated_accuracy == pytest.approx(0.85, abs=0.01)
+    assert row.evidence is not None
+    assert sum(map(sum, row.evidence["counts_by_class"].values())) == 60
+    assert (row.evidence["n_invalid"], row.evidence["n_undecodable"]) == (0, 0)
+
+
+def test_a_row_names_the_signal_that_spoke(check: RunCheck, promoted: Promoted, answer: Answer, query: Query) -> None:
+    answer(promoted(), unsure(WINDOW), images="new")
+    check()
+
+    [(signal, score, threshold, estimated)] = query(
+        "SELECT SIGNAL, SCORE, THRESHOLD, ESTIMATED_ACCURACY FROM DRIFT_CHECKS"
+    )
+
+    assert signal == "confidences"
+    assert score > 2 * threshold
+    assert estimated == pytest.approx(0.55, abs=0.02)
 
 
 def test_the_same_window_gives_the_same_figures_when_it_is_measured_again(
@@ -147,6 +174,22 @@ def test_after_a_promotion_answers_of_others_and_second_answers_do_not_count(
     assert query("SELECT FIRST_COMMIT_SEQ, LAST_COMMIT_SEQ FROM DRIFT_CHECKS") == [(61, 230)]
 
 
+def test_each_version_is_held_against_its_own_baseline_also_after_a_rollback(
+    check: RunCheck, promoted: Promoted, answer: Answer, asked: MagicMock, warehouse: Warehouse
+) -> None:
+    asked.return_value = None
+    first = promoted()
+    second = promoted(baseline_of(unsure(300)))
+    answer(second, unsure(WINDOW), images="new")
+    of_second = check()
+    roll_back(warehouse, to=None, expected_event_seq=of_second.champion_event_seq, reason="r", actor="ann", run_id="b")
+    answer(first, unsure(WINDOW), images="newer")
+    of_first = check()
+
+    assert (of_second.version, of_second.verdict) == (second, "STABLE")
+    assert (of_first.version, of_first.verdict) == (first, "DATA_DRIFT")
+
+
 def test_a_champion_without_a_baseline_is_told_and_its_answers_wait(
     check: RunCheck, promoted: Promoted, answer: Answer, query: Query
 ) -> None:
@@ -167,7 +210,7 @@ def test_a_window_of_one_class_is_another_mix(check: RunCheck, promoted: Promote
     done = check()
 
     assert (done.verdict, done.action) == ("MIX_CHANGED", "NONE")
-    assert "67% of the predicted classes are others" in done.reasons[-1]
+    assert "on 60 images the predicted classes have changed by 0.667 (total variation)" in done.reasons[0]
 
 
 def test_a_class_that_the_baseline_never_predicted_is_counted(
@@ -176,19 +219,58 @@ def test_a_class_that_the_baseline_never_predicted_is_counted(
     answer(promoted(), clean(WINDOW), images="new", predicted=["a", "b", "c", "unheard of"] * 15)
 
     assert check().verdict == "MIX_CHANGED"
-    window = drawn.call_args.kwargs["window"]
+    window = drawn.call_args.kwargs["window"].counts_by_class
     assert {label: sum(of_bins) for label, of_bins in window.items()} == {"a": 15, "b": 15, "c": 15, "unheard of": 15}
 
 
 def test_answers_are_counted_in_the_bins_that_the_baseline_was_counted_in(
     check: RunCheck, promoted: Promoted, answer: Answer, drawn: MagicMock
 ) -> None:
-    confidences = [0.0, 0.02, 0.3, 0.9, 0.899999976158142, 0.98, 0.998, 1.0, 1.0000001, *clean(WINDOW)]
-    answer(promoted(), confidences, images="new", predicted=["a"] * len(confidences))
+    confidences = [0.0, 0.02, 0.3, 0.9, 0.899999976158142, 0.98, 0.998, 1.0, *clean(WINDOW)]
+    answer(promoted(), confidences, images="new")
 
     check()
 
-    assert drawn.call_args.kwargs["window"] == counts(confidences)
+    assert drawn.call_args.kwargs["window"].counts_by_class == counts(confidences).counts_by_class
+
+
+@pytest.mark.parametrize(
+    ("invalid", "verdict", "action"),
+    [
+        (["NaN"] * 4, "STABLE", "NONE"),
+        ([-0.1, 1.5, 1.0000001], "STABLE", "NONE"),
+        (["NaN"] * WINDOW, "INSUFFICIENT_DATA", "ALERT"),
+        ([1.5] * (WINDOW - 5), "INSUFFICIENT_DATA", "ALERT"),
+    ],
+    ids=["a few are no numbers", "a few are out of range", "none is a number", "nearly all are out of range"],
+)
+def test_confidences_that_are_none_are_told_and_do_not_count(
+    check: RunCheck, promoted: Promoted, answer: Answer, query: Query, invalid: list[Any], verdict: str, action: str
+) -> None:
+    answer(promoted(), [*invalid, *clean(WINDOW - len(invalid))], images="new")
+
+    done = check()
+
+    assert (done.verdict, done.action) == (verdict, action)
+    assert f"{len(invalid)} of 60 answers have a confidence that is not a number from 0 to 1" in "; ".join(done.reasons)
+    assert query("SELECT LAST_COMMIT_SEQ FROM DRIFT_CHECKS") == [(60,)]
+    assert "NaN" not in query("SELECT TO_JSON(STATISTICS) || TO_JSON(EVIDENCE) FROM DRIFT_CHECKS")[0][0]
+
+
+def test_a_baseline_that_does_not_know_what_was_right_still_finds_drift(
+    check: RunCheck, promoted: Promoted, answer: Answer, query: Query
+) -> None:
+    version = promoted(OLD)
+    answer(version, clean(WINDOW), images="first")
+    calm = check()
+    answer(version, unsure(WINDOW), images="second")
+
+    done = check()
+
+    assert calm.verdict == "STABLE"
+    assert (done.verdict, done.action) == ("DATA_DRIFT", "REQUEST_LABELS")
+    assert "confidences that have moved count as a drop" in "; ".join(done.reasons)
+    assert query("SELECT DISTINCT ESTIMATED_ACCURACY FROM DRIFT_CHECKS") == [(None,)]
 
 
 @pytest.mark.parametrize(

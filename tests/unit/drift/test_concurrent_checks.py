@@ -7,9 +7,10 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from given_answers import SURE, WINDOW, clean
+from given_answers import LIT, SURE, WINDOW, clean, evenly
 
 from include.config import PipelineConfig
+from include.drift.acceptance import accept_check
 from include.drift.check import Check, check_drift
 from include.errors import ConcurrentChangeError
 from include.store.files import FileStore
@@ -101,3 +102,33 @@ def test_two_checks_at_once_consume_a_window_once(
 
     assert outcomes == ["STABLE", "told to check again", "told to check again"]
     assert query("SELECT VERDICT, FIRST_COMMIT_SEQ, LAST_COMMIT_SEQ FROM DRIFT_CHECKS") == [("STABLE", 1, 60)]
+
+
+def test_images_that_are_declared_normal_meanwhile_make_the_check_look_again(
+    check: RunCheck,
+    promoted: Promoted,
+    answer: Answer,
+    drawn: MagicMock,
+    query: Query,
+    open_session: Callable[[], Warehouse],
+) -> None:
+    version = promoted(LIT)
+    dark = [(480.0, 640.0, brightness, 0.2, 0.02) for brightness in evenly(0.1, 0.3, WINDOW)]
+    answer(version, clean(WINDOW), images="dark", looks=dark)
+    broken = check()
+    answer(version, clean(WINDOW), images="dark, too", looks=dark)
+    another = open_session()
+
+    def accept_meanwhile(*args: Any, **kwargs: Any) -> str:
+        drawn.side_effect = None
+        accept_check(another, broken.check_id, reason="a new camera", actor="ann")
+        return "reports/late.html"
+
+    drawn.side_effect = accept_meanwhile
+
+    with pytest.raises(ConcurrentChangeError, match="a person has declared images normal") as caught:
+        check("this one")
+    assert caught.value.is_transient
+    again = check("this one")
+    assert (again.verdict, again.action) == ("DATA_DRIFT", "REQUEST_LABELS")
+    assert query("SELECT RUN_ID, VERDICT FROM DRIFT_CHECKS ORDER BY CHECKED_AT")[1:] == [("this one", "DATA_DRIFT")]

@@ -7,13 +7,15 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from given_answers import WINDOW, baseline_of, clean, counts, evenly, unsure
+from given_answers import OLD, WINDOW, baseline_of, clean, counts, evenly, less_sure, unsure
 
 from include.config import PipelineConfig
 from include.config_parts import RetrainingConfig
 from include.drift import previous
+from include.drift.backtest_runs import record_backtest
 from include.drift.check import Check
 from include.drift.checks import read_check
+from include.drift.window import WindowCounts
 from include.registry.rollback import roll_back
 from include.warehouse.session import Warehouse
 
@@ -39,7 +41,7 @@ def test_drift_without_an_earlier_version_asks_for_labels_and_then_for_retrainin
     put_image("a/known.png", colour=(1, 2, 3))
 
     asks = check()
-    assert (asks.verdict, asks.action) == ("DATA_DRIFT", "ALERT")
+    assert (asks.verdict, asks.action) == ("DATA_DRIFT", "REQUEST_LABELS")
     assert asks.reasons[-1] == "there are 1 new labels, retraining needs 5: label some of the new images"
     assert read_check(warehouse, asks.check_id).statistics["n_new_labels"] == 1
 
@@ -53,6 +55,7 @@ def test_drift_without_an_earlier_version_asks_for_labels_and_then_for_retrainin
     arrived = f"5 new labels arrived for the drift of check {asks.check_id}"
     assert requests.reasons == (arrived, asks.reasons[0])
     assert requests.report_path == asks.report_path
+    assert read_check(warehouse, requests.check_id).statistics["open_drift"] == asks.check_id
     assert requests.n_images == 0
 
     assert check().action == "NONE"
@@ -66,7 +69,7 @@ def test_labels_that_arrive_for_a_champion_that_was_replaced_are_not_waited_for(
     check: RunCheck, promoted: Promoted, answer: Answer, put_image: PutImage
 ) -> None:
     answer(promoted(), unsure(WINDOW), images="first")
-    assert check().action == "ALERT"
+    assert check().action == "REQUEST_LABELS"
     promoted()
     for number in range(9):
         put_image(f"b/{number}.png", colour=(number, 0, 0))
@@ -191,10 +194,10 @@ def test_an_emptied_training_folder_does_not_fail_the_check(
 def test_a_previous_version_that_is_at_home_is_rolled_back_to(
     check: RunCheck, promoted: Promoted, answer: Answer, asked: MagicMock, warehouse: Warehouse
 ) -> None:
-    first = promoted(baseline_of(evenly(0.5, 0.8, 300)))
+    first = promoted(baseline_of(evenly(0.6, 0.9, 300)))
     second = promoted()
     answer(second, unsure(WINDOW), images="new")
-    asked.return_value = counts(evenly(0.5, 0.8, 60))
+    asked.return_value = counts(evenly(0.6, 0.9, 60))
 
     done = check()
 
@@ -202,16 +205,19 @@ def test_a_previous_version_that_is_at_home_is_rolled_back_to(
     assert done.reasons[-1] == f"so version {first} is restored"
     assert asked.call_args.kwargs["version"] == first
     assert asked.call_args.kwargs["window"] == previous.WindowRange(second, 1, 60)
-    assert read_check(warehouse, done.check_id).statistics["previous"]["version"] == first
+    stored = read_check(warehouse, done.check_id)
+    assert stored.statistics["previous"]["version"] == first
+    assert stored.statistics["previous"]["accuracy"]["baseline"] == pytest.approx(0.75, abs=0.01)
+    assert stored.statistics["previous"]["distance"] < stored.thresholds["previous"]
 
 
 @pytest.mark.parametrize(
     "answers",
-    [{}, counts(clean(29)), counts(evenly(0.2, 0.4, 60))],
-    ids=["cannot answer", "answers too few to tell", "drifts, too"],
+    [None, counts(clean(29)), counts(evenly(0.2, 0.4, 60)), counts(evenly(0.5, 0.7, 60))],
+    ids=["cannot answer", "answers too few to tell", "does worse", "does better, but not than it did"],
 )
 def test_a_previous_version_that_is_no_better_is_not_rolled_back_to(
-    check: RunCheck, promoted: Promoted, answer: Answer, asked: MagicMock, answers: dict[str, tuple[int, ...]]
+    check: RunCheck, promoted: Promoted, answer: Answer, asked: MagicMock, answers: WindowCounts | None
 ) -> None:
     promoted()
     answer(promoted(), unsure(WINDOW), images="new")
@@ -219,7 +225,20 @@ def test_a_previous_version_that_is_no_better_is_not_rolled_back_to(
 
     done = check()
 
-    assert (done.verdict, done.action) == ("DATA_DRIFT", "ALERT")
+    assert (done.verdict, done.action) == ("DATA_DRIFT", "REQUEST_LABELS")
+
+
+def test_a_version_of_which_nobody_knows_how_accurate_it_was_is_not_rolled_back_to(
+    check: RunCheck, promoted: Promoted, answer: Answer, asked: MagicMock
+) -> None:
+    promoted(OLD)
+    answer(promoted(), unsure(WINDOW), images="new")
+    asked.return_value = counts(clean(60))
+
+    done = check()
+
+    assert (done.verdict, done.action) == ("DATA_DRIFT", "REQUEST_LABELS")
+    assert "nobody knows how accurate version 1 was" in "; ".join(done.reasons)
 
 
 def test_a_previous_version_without_a_baseline_is_not_asked(
@@ -274,5 +293,59 @@ def test_after_a_rollback_only_images_count_that_nobody_had_answered(
     answer(first, unsure(WINDOW), images="newer")
     asked.reset_mock()
     again = check()
-    assert (again.verdict, again.action) == ("DATA_DRIFT", "ALERT")
+    assert (again.verdict, again.action) == ("DATA_DRIFT", "REQUEST_LABELS")
     assert not asked.called
+
+
+def test_what_is_not_clear_is_acted_on_when_a_second_window_shows_it(
+    check: RunCheck, promoted: Promoted, answer: Answer
+) -> None:
+    version = promoted()
+    answer(version, less_sure(WINDOW), images="first")
+    first = check()
+    answer(version, clean(WINDOW), images="second")
+    calm = check()
+    answer(version, less_sure(WINDOW), images="third")
+    second = check()
+
+    assert (first.verdict, first.action) == ("DATA_DRIFT", "NONE")
+    assert first.reasons[-1].startswith("nothing is done yet: this is 1 of the last 3 windows")
+    assert calm.verdict == "STABLE"
+    assert (second.verdict, second.action) == ("DATA_DRIFT", "REQUEST_LABELS")
+
+
+def test_windows_of_another_champion_do_not_count_for_this_one(
+    check: RunCheck, promoted: Promoted, answer: Answer
+) -> None:
+    answer(promoted(), less_sure(WINDOW), images="first")
+    check()
+    answer(promoted(), less_sure(WINDOW), images="second")
+
+    assert check().action == "NONE"
+
+
+def test_drift_that_is_not_acted_on_yet_waits_for_no_labels(
+    check: RunCheck, promoted: Promoted, answer: Answer, put_image: PutImage
+) -> None:
+    answer(promoted(), less_sure(WINDOW), images="first")
+    check()
+    for number in range(9):
+        put_image(f"b/{number}.png", colour=(number, 0, 0))
+
+    assert check().verdict == "INSUFFICIENT_DATA"
+
+
+def test_automatic_retraining_warns_until_its_policy_was_tried_on_the_past(
+    check: RunCheck, promoted: Promoted, warehouse: Warehouse, config: PipelineConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    promoted()
+    with caplog.at_level(logging.WARNING):
+        check()
+        assert f"./driftgate backtest {config.name}" in caplog.text
+        caplog.clear()
+        asking = config.retraining.model_copy(update={"mode": "approval"})
+        check(config=config.model_copy(update={"retraining": asking}))
+        record_backtest(warehouse, config, outcome="nothing", reason="today's policy")
+        check()
+
+    assert "backtest" not in caplog.text

@@ -4,10 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import wasserstein_distance
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy, ks_2samp, wasserstein_distance
 
 from include.drift.histograms import (
     MIN_SPREAD,
+    jensen_shannon_distances,
+    kolmogorov_smirnov_distances,
+    other_distances,
+    population_stability_indices,
     spread,
     total_variation,
     total_variations,
@@ -43,6 +48,42 @@ def test_its_unit_is_the_standard_deviation_of_raw_data_within_the_widest_bin(va
     unit = float(spread(np.array(counted(values)), CONFIDENCE_EDGES))
 
     assert unit == pytest.approx(max(np.std(values), MIN_SPREAD), abs=WIDEST)
+
+
+@given(confidences, confidences)
+@settings(deadline=None, max_examples=200)
+def test_kolmogorov_smirnov_on_counts_is_scipys_on_raw_data_but_for_what_a_bin_holds(
+    baseline: list[float], window: list[float]
+) -> None:
+    on_counts = other_distances(counted(baseline), counted(window))["Kolmogorov-Smirnov"]
+
+    on_raw = ks_2samp(baseline, window, method="asymp").statistic
+    fullest = max(max(counted(side)) / len(side) for side in (baseline, window))
+    assert on_counts <= on_raw + 1e-12
+    assert on_counts >= on_raw - fullest - 1e-12
+
+
+@given(confidences, confidences)
+@settings(deadline=None, max_examples=200)
+def test_jensen_shannon_is_scipys_on_the_shares_of_raw_data(baseline: list[float], window: list[float]) -> None:
+    shares = [np.histogram(side, CONFIDENCE_EDGES)[0] / len(side) for side in (baseline, window)]
+
+    on_counts = other_distances(counted(baseline), counted(window))["Jensen-Shannon"]
+
+    assert on_counts == pytest.approx(jensenshannon(*shares, base=2), abs=1e-7)
+    assert 0 <= on_counts <= 1 + 1e-12
+
+
+@given(confidences, confidences)
+@settings(deadline=None, max_examples=200)
+def test_psi_is_scipys_relative_entropy_both_ways_with_half_a_value_more_in_each_bin(
+    baseline: list[float], window: list[float]
+) -> None:
+    smoothed = [np.histogram(side, CONFIDENCE_EDGES)[0] + 0.5 for side in (baseline, window)]
+
+    on_counts = other_distances(counted(baseline), counted(window))["PSI"]
+
+    assert on_counts == pytest.approx(entropy(*smoothed) + entropy(*reversed(smoothed)))
 
 
 @given(confidences, st.integers(1, 5))
@@ -81,6 +122,10 @@ def test_many_pairs_at_once_are_each_pair() -> None:
 
     assert together.tolist() == [wasserstein_1(*pair, CONFIDENCE_EDGES) for pair in zip(a, b, strict=True)]
     assert total_variations(a, b).tolist() == [total_variation(*pair) for pair in zip(a, b, strict=True)]
+    others = [other_distances(*pair) for pair in zip(a, b, strict=True)]
+    assert kolmogorov_smirnov_distances(a, b).tolist() == [one["Kolmogorov-Smirnov"] for one in others]
+    assert jensen_shannon_distances(a, b).tolist() == [one["Jensen-Shannon"] for one in others]
+    assert population_stability_indices(a, b).tolist() == [one["PSI"] for one in others]
 
 
 @pytest.mark.parametrize(("baseline", "window"), [((0, 0), (1, 2)), ((1, 2), (0, 0))])
@@ -89,3 +134,5 @@ def test_nothing_has_no_distance(baseline: tuple[int, ...], window: tuple[int, .
         wasserstein_1(baseline, window, (0.0, 0.5, 1.0))
     with pytest.raises(ValueError, match="holds nothing"):
         total_variation(baseline, window)
+    with pytest.raises(ValueError, match="holds nothing"):
+        population_stability_indices(baseline, window)

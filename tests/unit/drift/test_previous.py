@@ -16,6 +16,7 @@ from include.config import PipelineConfig
 from include.config_parts import PreprocessingConfig, TrainingConfig
 from include.drift import previous
 from include.drift.previous import WindowRange, previous_on_window
+from include.drift.window import WindowCounts
 from include.errors import ArtefactError
 from include.images.preprocessing import preprocessing_digest
 from include.models.artefact import save
@@ -32,7 +33,7 @@ from include.warehouse.session import Warehouse
 
 Query = Callable[..., list[tuple[Any, ...]]]
 PutImage = Callable[..., Path]
-Ask = Callable[..., dict[str, tuple[int, ...]]]
+Ask = Callable[..., WindowCounts | None]
 
 CLASSES = ("blue", "green", "red")
 COLOURS = {"blue": (0, 0, 200), "green": (0, 200, 0), "red": (200, 0, 0)}
@@ -120,12 +121,14 @@ def answered(warehouse: Warehouse, config: PipelineConfig, query: Query) -> Call
         sync_stage(warehouse, config.stages.incoming, labels=None, accept_removals=True)
         for place, path in enumerate(sorted(paths)):
             query(
-                "INSERT INTO PREDICTIONS SELECT STAGE, RELATIVE_PATH, ETAG, %(version)s, 'red', 0.4, PARSE_JSON('[]'), "
-                "SYSDATE(), 'r', %(seq)s FROM IMAGES WHERE RELATIVE_PATH = %(path)s",
+                "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, "
+                "PRED_TIMESTAMP, RUN_ID, COMMIT_SEQ) SELECT STAGE, RELATIVE_PATH, ETAG, %(version)s, 'red', "
+                "0.4, PARSE_JSON('[]'), SYSDATE(), 'r', %(seq)s FROM IMAGES WHERE RELATIVE_PATH = %(path)s",
                 version=version,
                 seq=first_commit_seq + place,
                 path=path,
             )
+        warehouse.run("setup/fill_is_first")
 
     return answer
 
@@ -134,7 +137,7 @@ def answered(warehouse: Warehouse, config: PipelineConfig, query: Query) -> Call
 def ask(warehouse: Warehouse, config: PipelineConfig, store: FileStore, version: int) -> Ask:
     """A function that asks the version about answers of the champion."""
 
-    def run(first: int = 1, last: int = 99, *, version: int = version) -> dict[str, tuple[int, ...]]:
+    def run(first: int = 1, last: int = 99, *, version: int = version) -> WindowCounts | None:
         return previous_on_window(
             warehouse,
             store,
@@ -151,8 +154,9 @@ def ask(warehouse: Warehouse, config: PipelineConfig, store: FileStore, version:
 ALL = ("blue 0.png", "green 0.png", "green 1.png", "red 0.png", "red 1.png", "red 2.png", "red 3.png")
 
 
-def totals(counts: dict[str, tuple[int, ...]]) -> dict[str, int]:
-    return {label: sum(of_class) for label, of_class in counts.items()}
+def totals(counts: WindowCounts | None) -> dict[str, int]:
+    assert counts is not None
+    return {label: sum(of_class) for label, of_class in counts.counts_by_class.items()}
 
 
 def test_it_answers_the_images_of_the_window_prepared_as_its_card_says(
@@ -164,7 +168,8 @@ def test_it_answers_the_images_of_the_window_prepared_as_its_card_says(
     counts = ask()
 
     assert totals(counts) == {"blue": 1, "green": 2, "red": 4}
-    assert all(len(of_class) == len(CONFIDENCE_EDGES) - 1 for of_class in counts.values())
+    assert counts is not None
+    assert all(len(of_class) == len(CONFIDENCE_EDGES) - 1 for of_class in counts.counts_by_class.values())
     digest = preprocessing_digest(PreprocessingConfig(size=16))
     assert query("SELECT DISTINCT PREPROCESSING_DIGEST FROM PIXELS") == [(digest,)]
     assert query("SELECT * FROM PREDICTIONS ORDER BY COMMIT_SEQ") == before
@@ -177,7 +182,7 @@ def test_only_what_the_champion_answered_first_and_in_the_window_counts(
     answered(ALL, first_commit_seq=3)
 
     assert totals(ask(3, 8)) == {"blue": 1, "green": 1, "red": 2}, "not red 3, nor the two answered before"
-    assert ask(50, 60) == {}
+    assert ask(50, 60) is None
 
 
 def test_of_a_large_window_the_same_sample_is_taken_again(
@@ -186,10 +191,10 @@ def test_of_a_large_window_the_same_sample_is_taken_again(
     answered(ALL)
     monkeypatch.setattr(previous, "MAX_IMAGES", 3)
 
-    sample = ask()
+    sample = totals(ask())
 
-    assert sum(totals(sample).values()) == 3
-    assert ask() == sample
+    assert sum(sample.values()) == 3
+    assert totals(ask()) == sample
 
 
 def test_images_that_are_gone_or_broken_are_left_out(
@@ -210,7 +215,7 @@ def test_when_no_image_can_be_read_any_more_there_is_no_answer(
         path.unlink()
 
     with caplog.at_level(logging.WARNING):
-        assert ask() == {}
+        assert ask() is None
 
     assert "none of 7 images of the window can be read" in caplog.text
 
@@ -245,7 +250,7 @@ def test_a_version_whose_files_are_not_what_the_ledger_says_is_none_to_go_back_t
     query("UPDATE MODEL_VERSIONS SET SHA256 = REPEAT('a', 64)")
 
     with caplog.at_level(logging.WARNING):
-        assert ask() == {}
+        assert ask() is None
 
     assert "version 1 cannot answer:" in caplog.text
     assert "expected SHA-256 aaaa" in caplog.text

@@ -37,6 +37,13 @@ def check(warehouse: Warehouse, promoted: Callable[..., int]) -> DriftCheck:
         action="REQUEST_RETRAINING",
         reasons='["the confidences have moved"]',
         report_path=None,
+        signal=None,
+        score=None,
+        threshold=None,
+        p_value=None,
+        smallest_shift=None,
+        estimated_accuracy=None,
+        evidence=None,
     )
     return read_check(warehouse, "0123456789abcdef")
 

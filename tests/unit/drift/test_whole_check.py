@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import given_windows
+import numpy as np
 import pytest
 from given_answers import WINDOW, clean
 
 from include.config import PipelineConfig
 from include.drift.check import check_drift
+from include.models.baseline import STATISTIC_EDGES
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
@@ -19,6 +22,7 @@ HEAVY = {"torch", "torchvision", "evidently", "plotly", "matplotlib", "PIL", "sk
 
 CHECK = f"""
 import json, sys
+sys.modules["include.drift.report"] = None  # Evidently and matplotlib are for the report alone
 import snowflake.connector
 from include.config import PipelineConfig
 from include.drift.check import check_drift
@@ -46,6 +50,18 @@ def config(small_window: PipelineConfig) -> PipelineConfig:
     return small_window
 
 
+def checked(config: PipelineConfig, embedded_warehouse: str) -> str:
+    """Check in a process of its own; return the verdict, and what it imported that is heavy."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHECK, config.to_json(), embedded_warehouse],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
 @pytest.mark.parametrize("n_answers", [0, WINDOW - 1])
 def test_while_the_window_is_not_full_nothing_heavy_is_imported(
     promoted: Callable[..., int],
@@ -56,15 +72,24 @@ def test_while_the_window_is_not_full_nothing_heavy_is_imported(
 ) -> None:
     answer(promoted(), clean(n_answers), images="new")
 
-    done = subprocess.run(
-        [sys.executable, "-c", CHECK, config.to_json(), embedded_warehouse],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+    assert checked(config, embedded_warehouse) == "INSUFFICIENT_DATA []"
+
+
+def test_a_full_window_needs_numpy_alone(
+    promoted: Callable[..., int], answer: Callable[..., None], config: PipelineConfig, embedded_warehouse: str
+) -> None:
+    rng = np.random.default_rng(3)
+    version, new = promoted(given_windows.baseline_of(given_windows.answers(rng, 350))), given_windows.answers(rng, 60)
+    answer(
+        version,
+        new.confidences.tolist(),
+        images="new",
+        predicted=new.predicted.tolist(),
+        looks=list(zip(*(new.look[name].tolist() for name in STATISTIC_EDGES), strict=True)),
+        features=new.features.tolist(),
     )
 
-    assert done.stdout.strip() == "INSUFFICIENT_DATA []"
+    assert checked(config, embedded_warehouse) == "STABLE []"
 
 
 def test_a_full_window_has_a_report_in_the_store(

@@ -3,6 +3,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -10,14 +11,21 @@ from synthetic_images import CLASSES, shapes
 
 from include.config_parts import PreprocessingConfig
 from include.errors import ArtefactError
-from include.models.artefact import CARD_FILE, WEIGHTS_FILE, SavedArtefact, load, save
+from include.models.artefact import CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE, SavedArtefact, load, save
 from include.models.compute import Compute
+from include.models.features import FeatureProjection
 from include.models.prediction import predict_logits
 from include.models.training import TrainedModel
 
 
+@pytest.fixture(scope="session")
+def projection() -> FeatureProjection:
+    """From the 128 outputs of small_cnn's penultimate layer to some numbers."""
+    return FeatureProjection.fit(np.random.default_rng(0).normal(size=(40, 128)).astype(np.float32))
+
+
 @pytest.fixture
-def saved(trained: TrainedModel, tmp_path: Path) -> SavedArtefact:
+def saved(trained: TrainedModel, projection: FeatureProjection, tmp_path: Path) -> SavedArtefact:
     return save(
         tmp_path / "model",
         trained.model,
@@ -27,6 +35,7 @@ def saved(trained: TrainedModel, tmp_path: Path) -> SavedArtefact:
         preprocessing_digest="d" * 64,
         temperature=1.25,
         snapshot_id="s" * 64,
+        projection=projection,
     )
 
 
@@ -48,6 +57,36 @@ def test_a_loaded_model_gives_the_same_answers(trained: TrainedModel, saved: Sav
     assert not loaded.model.training
 
 
+def test_a_loaded_model_projects_features_as_before(saved: SavedArtefact, projection: FeatureProjection) -> None:
+    outputs = np.random.default_rng(1).normal(size=(5, 128)).astype(np.float32)
+
+    loaded = load(saved.folder, sha256=saved.card_sha256)
+
+    assert loaded.projection is not None
+    assert (loaded.projection.project(outputs) == projection.project(outputs)).all()
+
+
+def test_a_card_of_an_earlier_release_loads_and_gives_no_projection(saved: SavedArtefact) -> None:
+    path = saved.folder / CARD_FILE
+    card = json.loads(path.read_bytes())
+    del card["features_sha256"]
+    path.write_bytes(json.dumps(card).encode())
+    (saved.folder / PROJECTION_FILE).unlink()
+
+    loaded = load(saved.folder, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+    assert loaded.projection is None
+
+
+def test_a_projection_of_another_layer_is_refused(saved: SavedArtefact) -> None:
+    path = saved.folder / PROJECTION_FILE
+    save_file({"mean": torch.zeros(64), "components": torch.zeros(64, 16)}, path)
+    sha256 = rewrite_card(saved, features_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+    with pytest.raises(ArtefactError, match=r"features\.safetensors: expected the projection of 128 outputs"):
+        load(saved.folder, sha256=sha256)
+
+
 def test_the_card_says_what_is_needed_to_use_the_model(trained: TrainedModel, saved: SavedArtefact) -> None:
     card = json.loads((saved.folder / CARD_FILE).read_bytes())
 
@@ -62,7 +101,9 @@ def test_the_card_says_what_is_needed_to_use_the_model(trained: TrainedModel, sa
     assert card["created_by"]["torch"] == torch.__version__
 
 
-def test_the_same_model_has_the_same_digest(trained: TrainedModel, saved: SavedArtefact, tmp_path: Path) -> None:
+def test_the_same_model_has_the_same_digest(
+    trained: TrainedModel, saved: SavedArtefact, projection: FeatureProjection, tmp_path: Path
+) -> None:
     channels_last = trained.model.to(memory_format=torch.channels_last)
 
     again = save(
@@ -74,10 +115,11 @@ def test_the_same_model_has_the_same_digest(trained: TrainedModel, saved: SavedA
         preprocessing_digest="d" * 64,
         temperature=1.25,
         snapshot_id="s" * 64,
+        projection=projection,
     )
 
     assert again[1:] == saved[1:]
-    assert sorted(path.name for path in again.folder.iterdir()) == [CARD_FILE, WEIGHTS_FILE]
+    assert sorted(path.name for path in again.folder.iterdir()) == [CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE]
 
 
 def test_loading_draws_no_random_numbers(saved: SavedArtefact) -> None:
@@ -95,17 +137,19 @@ def test_a_changed_card_is_refused(saved: SavedArtefact) -> None:
         load(saved.folder, sha256=saved.card_sha256)
 
 
-def test_changed_weights_are_refused(saved: SavedArtefact) -> None:
-    path = saved.folder / WEIGHTS_FILE
+@pytest.mark.parametrize("name", [WEIGHTS_FILE, PROJECTION_FILE])
+def test_changed_tensors_are_refused(saved: SavedArtefact, name: str) -> None:
+    path = saved.folder / name
     content = bytearray(path.read_bytes())
+    expected = hashlib.sha256(content).hexdigest()
     content[-1] ^= 1
     path.write_bytes(content)
 
-    with pytest.raises(ArtefactError, match=rf"model\.safetensors: expected SHA-256 {saved.weights_sha256}, found"):
+    with pytest.raises(ArtefactError, match=rf"{name}: expected SHA-256 {expected}, found"):
         load(saved.folder, sha256=saved.card_sha256)
 
 
-@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])
+@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE, PROJECTION_FILE])
 def test_a_missing_file_is_named(saved: SavedArtefact, name: str) -> None:
     (saved.folder / name).unlink()
 

@@ -9,8 +9,10 @@ from include.errors import ModelError
 from include.images.statistics import measure
 from include.models.baseline import (
     CONFIDENCE_EDGES,
+    MAX_FEATURES,
     STATISTIC_EDGES,
     Baseline,
+    build_baseline,
     count_confidences,
     total_counts,
 )
@@ -70,6 +72,66 @@ def test_no_answers_are_zeros() -> None:
 def test_what_cannot_be_counted_is_refused(confidences: list[float], predicted: list[str], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         count_confidences(confidences, predicted, classes=["a", "b"])
+
+
+def test_a_baseline_holds_what_was_right_and_what_was_mistaken_for_what() -> None:
+    classes = ("a", "b", "c")
+    scores = np.array([[0.91, 0.09, 0.0], [0.81, 0.19, 0.0], [0.3, 0.61, 0.09], [0.51, 0.3, 0.19]], dtype=np.float32)
+
+    baseline = build_baseline(
+        scores,
+        np.array([0, 1, 1, 0]),
+        classes=classes,
+        features=np.array([[1, 2], [3, 4], [5, 6], [7, 8]], dtype=np.float32),
+        image_statistics={},
+        n_undecodable=2,
+    )
+
+    confidences = [0.91, 0.81, 0.61, 0.51]
+    assert baseline.counts_by_class == count_confidences(confidences, ["a", "a", "b", "a"], classes=classes)
+    assert baseline.right_by_class == count_confidences([0.91, 0.61, 0.51], ["a", "b", "a"], classes=classes)
+    assert baseline.counts_by_truth == count_confidences(confidences, ["a", "b", "b", "a"], classes=classes)
+    assert baseline.confusion == {
+        "a": {"a": 2, "b": 0, "c": 0},
+        "b": {"a": 1, "b": 1, "c": 0},
+        "c": {"a": 0, "b": 0, "c": 0},
+    }
+    assert baseline.n_undecodable == 2
+    assert baseline.features is not None
+    assert baseline.features.rows.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8]]
+    assert baseline.features.truth == ("a", "b", "b", "a")
+
+
+def test_a_baseline_keeps_features_of_a_sample_from_everywhere() -> None:
+    n = 3 * MAX_FEATURES + 1
+    truth = np.arange(n) // (n // 2 + 1)
+
+    features = build_baseline(
+        np.tile(np.array([[0.7, 0.3]], dtype=np.float32), (n, 1)),
+        truth,
+        classes=("a", "b"),
+        features=np.arange(n, dtype=np.float32)[:, np.newaxis],
+        image_statistics={},
+        n_undecodable=0,
+    ).features
+
+    assert features is not None
+    assert len(set(features.rows[:, 0].tolist())) == len(features.truth) == MAX_FEATURES
+    assert features.truth == tuple("ab"[truth[int(place)]] for place in features.rows[:, 0])
+    assert features.truth.count("a") == pytest.approx(MAX_FEATURES / 2, abs=1)
+
+
+def test_a_model_without_features_has_a_baseline_without_them() -> None:
+    baseline = build_baseline(
+        np.array([[0.9, 0.1]], dtype=np.float32),
+        np.array([0]),
+        classes=("a", "b"),
+        features=np.empty((1, 0), dtype=np.float32),
+        image_statistics={},
+        n_undecodable=0,
+    )
+
+    assert baseline.features is None
 
 
 def test_a_baseline_sums_up_its_classes() -> None:

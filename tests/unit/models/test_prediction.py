@@ -7,17 +7,27 @@ from synthetic_images import CLASSES, InMemoryImages, shapes
 
 from include.config_parts import PreprocessingConfig
 from include.errors import ModelError
-from include.models.artefact import load, save
+from include.models.artefact import LoadedModel, load, save
 from include.models.calibration import softmax
 from include.models.compute import Compute
-from include.models.prediction import Predictor, predict_logits
+from include.models.features import N_FEATURES, FeatureProjection
+from include.models.prediction import Predictor, predict_logits, predict_outputs
 from include.models.training import TrainedModel
 
 TEMPERATURE = 0.8
 
 
 @pytest.fixture(scope="module")
-def predictor(trained: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+def projection(trained: TrainedModel) -> FeatureProjection:
+    """Fitted on what the network sees in other images."""
+    raw = predict_outputs(trained.model, shapes(90, seed=3).images, reduce=lambda outputs: outputs)
+    return FeatureProjection.fit(raw.features)
+
+
+@pytest.fixture(scope="module")
+def predictor(
+    trained: TrainedModel, projection: FeatureProjection, tmp_path_factory: pytest.TempPathFactory
+) -> Predictor:
     folder: Path = tmp_path_factory.mktemp("model")
     saved = save(
         folder,
@@ -28,6 +38,7 @@ def predictor(trained: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -
         preprocessing_digest="d" * 64,
         temperature=TEMPERATURE,
         snapshot_id="s" * 64,
+        projection=projection,
     )
     return Predictor(load(folder, sha256=saved.card_sha256))
 
@@ -50,6 +61,36 @@ def test_scores_are_probabilities(predictor: Predictor) -> None:
 
     assert answers.scores.min() >= 0
     assert answers.scores.sum(axis=1) == pytest.approx(np.ones(40), abs=1e-5)
+
+
+def test_an_answer_comes_with_what_the_network_saw(predictor: Predictor) -> None:
+    images = shapes(60, seed=8).images
+
+    features = predictor.predict(images).features
+
+    assert features.shape == (60, N_FEATURES)
+    assert features.dtype == np.float32
+    turned_round = predictor.predict(InMemoryImages(images.pixels[::-1])).features
+    assert turned_round[::-1] == pytest.approx(features, abs=1e-3)
+
+
+def test_the_images_go_through_the_network_once(trained: TrainedModel, projection: FeatureProjection) -> None:
+    passes: list[int] = []
+    hook = trained.model.register_forward_hook(lambda _, inputs, __: passes.append(len(inputs[0])))
+
+    with_features = predict_outputs(trained.model, shapes(50).images, reduce=projection.project, batch_size=32)
+    hook.remove()
+
+    assert passes == [32, 18]
+    without = predict_outputs(trained.model, shapes(50).images, reduce=None, batch_size=32)
+    assert (with_features.logits == without.logits).all()
+    assert without.features.shape == (50, 0)
+
+
+def test_a_model_without_a_projection_gives_no_features(trained: TrainedModel, predictor: Predictor) -> None:
+    plain = Predictor(LoadedModel(predictor._card, trained.model))
+
+    assert plain.predict(shapes(5).images).features.shape == (5, 0)
 
 
 def test_no_images_give_no_answers(predictor: Predictor) -> None:
@@ -86,7 +127,7 @@ def test_broken_weights_are_told_and_not_answered_with(predictor: Predictor, tra
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return torch.full((len(images), 3), float("nan"))
 
-    broken = Predictor(type("Loaded", (), {"card": predictor._card, "model": Broken()})())
+    broken = Predictor(LoadedModel(predictor._card, Broken()))
 
     with pytest.raises(ModelError, match="not numbers"):
         broken.predict(shapes(3).images)

@@ -20,10 +20,12 @@ from include.warehouse.write_back import commit_predictions
 Query = Callable[..., list[tuple[Any, ...]]]
 
 AT = datetime(2026, 11, 21, 12, 30, 15, 250_000)
+LOOK = (60.0, 80.0, 0.5, 0.25, 0.125)
 
 
 def answers(file: Path, names: list[str], version: int = 1, confidence: float = 0.75) -> Path:
-    rows = [("S", name, "e", version, "shirt", confidence, f"[{confidence}, {1 - confidence}]", AT) for name in names]
+    scores = f"[{confidence}, {1 - confidence}]"
+    rows = [("S", name, "e", version, "shirt", confidence, scores, AT, *LOOK, "[0.5,-1.25]") for name in names]
     write_rows(file, LOADED_PREDICTIONS, rows)
     return file
 
@@ -35,9 +37,9 @@ def test_rows_arrive_with_their_types(warehouse: Warehouse, query: Query, tmp_pa
 
     assert n_new == 1
     assert query(
-        "SELECT RELATIVE_PATH, VERSION, TYPE, CONFIDENCE, SCORES[1]::FLOAT, PRED_TIMESTAMP, RUN_ID, COMMIT_SEQ "
-        "FROM PREDICTIONS"
-    ) == [(name, 1, "shirt", 0.75, 0.25, AT, "run", 1)]
+        "SELECT RELATIVE_PATH, VERSION, TYPE, CONFIDENCE, SCORES[1]::FLOAT, PRED_TIMESTAMP, RUN_ID, COMMIT_SEQ, "
+        "SHORT_SIDE, LONG_SIDE, BRIGHTNESS, CONTRAST, SHARPNESS, FEATURES[1]::FLOAT, IS_FIRST FROM PREDICTIONS"
+    ) == [(name, 1, "shirt", 0.75, 0.25, AT, "run", 1, *LOOK, -1.25, True)]
 
 
 def test_repeating_it_changes_nothing_and_later_answers_go_on(
@@ -64,6 +66,25 @@ def test_a_key_that_two_batches_answer_is_one_row(warehouse: Warehouse, query: Q
 
     assert commit_predictions(warehouse, files, run_id="run", work_path="w") == 1
     assert query("SELECT COUNT(*) FROM PREDICTIONS") == [(1,)]
+
+
+def test_an_answer_is_the_first_where_no_other_version_has_answered_before(
+    warehouse: Warehouse, query: Query, tmp_path: Path
+) -> None:
+    files = [
+        [answers(tmp_path / "1.parquet", ["a", "b"])],
+        [answers(tmp_path / "2.parquet", ["a", "b", "c", "d"], version=2)],  # a and b are rescored
+        [answers(tmp_path / "3.parquet", ["a", "b"])],  # again, as a task that is tried again does
+        [answers(tmp_path / "4.parquet", ["d", "e"], version=3), answers(tmp_path / "5.parquet", ["e"], version=2)],
+    ]
+
+    for number, of_run in enumerate(files):
+        commit_predictions(warehouse, of_run, run_id=f"run {number}", work_path=f"w{number}")
+
+    first = "SELECT RELATIVE_PATH, VERSION FROM PREDICTIONS WHERE IS_FIRST ORDER BY RELATIVE_PATH"
+    assert query(first) == [("a", 1), ("b", 1), ("c", 2), ("d", 2), ("e", 2)]
+    assert query("SELECT COUNT(*), COUNT(IS_FIRST) FROM PREDICTIONS") == [(9, 9)]
+    assert query("SELECT RELATIVE_PATH, VERSION FROM FIRST_ANSWERS ORDER BY RELATIVE_PATH") == query(first)
 
 
 def test_no_work_file_is_left(warehouse: Warehouse, query: Query, tmp_path: Path) -> None:

@@ -1,0 +1,14 @@
+-- How many images wait for a label that people were asked for since the last stable window, because of this champion.
+-- Bound: champion_event_seq
+WITH LAST_STABLE AS (
+    SELECT MAX(CHECKED_AT) AS AT FROM DRIFT_CHECKS
+    WHERE VERDICT = 'STABLE'
+)
+
+SELECT COUNT(*) AS N
+FROM OPEN_LABEL_REQUESTS
+INNER JOIN DRIFT_CHECKS ON OPEN_LABEL_REQUESTS.CHECK_ID = DRIFT_CHECKS.CHECK_ID
+CROSS JOIN LAST_STABLE
+WHERE
+    DRIFT_CHECKS.CHAMPION_EVENT_SEQ = %(champion_event_seq)s
+    AND (DRIFT_CHECKS.CHECKED_AT > LAST_STABLE.AT OR LAST_STABLE.AT IS NULL)

@@ -1,0 +1,57 @@
+-- The champion's answers to the images of a window that neither it nor a challenger was trained on, by content, at most
+-- so many; no LABEL of images that people were asked about because the champion was unsure of them. The order is as
+-- good as random and always the same, so that the first ones are a sample. N_WINDOW: all images of the window;
+-- N_TRAINED_ON: those that one of the two was trained on.
+-- Bound: version, first_commit_seq, last_commit_seq, challenger, n_images
+WITH TRAINED_ON AS (
+    SELECT DISTINCT SNAPSHOT_IMAGES.CONTENT_SHA256
+    FROM SNAPSHOT_IMAGES
+    INNER JOIN MODEL_VERSIONS ON SNAPSHOT_IMAGES.SNAPSHOT_ID = MODEL_VERSIONS.SNAPSHOT_ID
+    WHERE MODEL_VERSIONS.VERSION IN (%(version)s, %(challenger)s) AND SNAPSHOT_IMAGES.SPLIT = 'train'
+),
+
+ANSWERED AS (
+    SELECT
+        FIRST_ANSWERS.STAGE,
+        FIRST_ANSWERS.RELATIVE_PATH,
+        FIRST_ANSWERS.ETAG,
+        FIRST_ANSWERS.TYPE,
+        FIRST_ANSWERS.CONFIDENCE,
+        FIRST_ANSWERS.FEATURES,
+        FIRST_ANSWERS.COMMIT_SEQ,
+        TRAINED_ON.CONTENT_SHA256 IS NOT NULL AS IS_TRAINED_ON,
+        COUNT(*) OVER () AS N_WINDOW,
+        COUNT(TRAINED_ON.CONTENT_SHA256) OVER () AS N_TRAINED_ON
+    FROM FIRST_ANSWERS
+    INNER JOIN IMAGES
+        ON
+            FIRST_ANSWERS.STAGE = IMAGES.STAGE
+            AND FIRST_ANSWERS.RELATIVE_PATH = IMAGES.RELATIVE_PATH
+            AND FIRST_ANSWERS.ETAG = IMAGES.ETAG
+    LEFT JOIN TRAINED_ON ON IMAGES.CONTENT_SHA256 = TRAINED_ON.CONTENT_SHA256
+    WHERE
+        FIRST_ANSWERS.VERSION = %(version)s
+        AND FIRST_ANSWERS.COMMIT_SEQ BETWEEN %(first_commit_seq)s AND %(last_commit_seq)s
+)
+
+SELECT
+    ANSWERED.STAGE,
+    ANSWERED.RELATIVE_PATH,
+    ANSWERED.ETAG,
+    ANSWERED.TYPE,
+    ANSWERED.CONFIDENCE,
+    TO_JSON(ANSWERED.FEATURES) AS FEATURES,
+    IFF(CURRENT_LABELS.SOURCE <> 'informative', CURRENT_LABELS.LABEL, NULL) AS LABEL,
+    ANSWERED.N_WINDOW,
+    ANSWERED.N_TRAINED_ON
+FROM ANSWERED
+LEFT JOIN CURRENT_LABELS
+    ON
+        ANSWERED.STAGE = CURRENT_LABELS.STAGE
+        AND ANSWERED.RELATIVE_PATH = CURRENT_LABELS.RELATIVE_PATH
+        AND ANSWERED.ETAG = CURRENT_LABELS.ETAG
+WHERE NOT ANSWERED.IS_TRAINED_ON
+ORDER BY
+    SHA2(ANSWERED.STAGE || '/' || ANSWERED.RELATIVE_PATH || '/' || ANSWERED.ETAG),
+    ANSWERED.COMMIT_SEQ
+LIMIT %(n_images)s

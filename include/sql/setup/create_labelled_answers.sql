@@ -1,0 +1,16 @@
+-- The first answers of which a label tells whether they were right, of images that were picked at random alone: an
+-- accuracy that is measured on doubtful images, or on those that somebody found wrong, is too low.
+CREATE OR REPLACE VIEW LABELLED_ANSWERS COPY GRANTS AS
+SELECT
+    FIRST_ANSWERS.VERSION,
+    FIRST_ANSWERS.COMMIT_SEQ,
+    FIRST_ANSWERS.TYPE,
+    CURRENT_LABELS.LABEL,
+    FIRST_ANSWERS.TYPE = CURRENT_LABELS.LABEL AS IS_RIGHT
+FROM FIRST_ANSWERS
+INNER JOIN CURRENT_LABELS
+    ON
+        FIRST_ANSWERS.STAGE = CURRENT_LABELS.STAGE
+        AND FIRST_ANSWERS.RELATIVE_PATH = CURRENT_LABELS.RELATIVE_PATH
+        AND FIRST_ANSWERS.ETAG = CURRENT_LABELS.ETAG
+WHERE CURRENT_LABELS.SOURCE = 'random'
