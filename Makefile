@@ -51,13 +51,13 @@ test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"
 
-bench: bench-demo bench-drift bench-warehouse bench-memory bench-suite $(if $(DATASET),bench-garments)  ## All benchmarks; that of the garments with DATASET=path/to/garments
+bench: bench-demo bench-drift bench-warehouse bench-memory bench-suite $(if $(DATASET),bench-garments)  ## All benchmarks; those on garments with DATASET=path/to/garments
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
 
-bench-drift: $(INSTALLED)  ## How often the drift check alarms, and what it takes: benchmarks/results/drift.json
-	$(BIN)/python -m benchmarks.drift
+bench-drift: $(INSTALLED)  ## What the drift check reaches, on photos with DATASET=path/to/garments: benchmarks/results/drift.json
+	$(BIN)/python -m benchmarks.drift $${DATASET:+--dataset "$$DATASET"}
 
 bench-warehouse: $(INSTALLED)  ## What the embedded warehouse takes: benchmarks/results/warehouse.json
 	$(BIN)/python -m benchmarks.warehouse

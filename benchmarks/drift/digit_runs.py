@@ -1,9 +1,9 @@
-"""Real runs of the digits' DAGs on windows with and without drift: what `benchmarks.drift` counts.
+"""Real runs of the digits' DAGs on windows with and without drift: what `digits` counts.
 
 A split of the 1,797 digits makes a champion and its baseline; the digits that it has not seen make windows. Each split
-is a pipeline of its own and runs in a process of its own, which writes what the checks said as JSON:
-`python -m benchmarks.drift_runs --split 0 --folder FOLDER`. The environment names the warehouse and an Airflow home
-whose database is migrated.
+is a pipeline of its own and runs in a process of its own, which writes what the checks said as JSON. The environment
+names the warehouse and an Airflow home whose database is migrated:
+`python -m benchmarks.drift.digit_runs --split 0 --folder FOLDER`.
 """
 
 import argparse
@@ -41,14 +41,12 @@ class CheckedWindow(Handover):
     """Whether it is the first one of its process: its check imports Evidently, as each one under a scheduler does."""
     verdict: str
     n_images: int
-    distance: float | None
-    threshold: float | None
     seconds: float
 
     @property
     def alarms(self) -> bool:
-        """Whether the check said that confidences have drifted."""
-        return self.verdict in {"DATA_DRIFT", "MODEL_REGRESSION"}
+        """Whether the check said that something has to be done."""
+        return self.verdict in {"MODEL_REGRESSION", "DATA_DRIFT", "CONCEPT_DRIFT", "BROKEN_IMAGES"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +56,8 @@ class SplitRuns(Handover):
     split: int
     accuracy: float
     """Of the champion, on its test images."""
-    edges: tuple[float, ...]
-    counts_by_class: dict[str, tuple[int, ...]]
-    """The champion's baseline."""
+    n_baseline: int
+    """Its held-out images."""
     windows: tuple[CheckedWindow, ...]
 
 
@@ -71,7 +68,7 @@ def result_file(folder: Path, split: int) -> Path:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a split's DAGs, and write down what the checks said."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift_runs", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drift.digit_runs", description=__doc__)
     parser.add_argument("--split", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args(arguments)
@@ -97,7 +94,7 @@ def run_split(folder: Path, split: int) -> SplitRuns:
         baseline = read_baseline(warehouse, champion.version) if champion else None
         if champion is None or baseline is None:
             raise RuntimeError(f"split {split}: no version became champion, or it has no baseline")
-        kinds: list[Kind] = [*(["clean", "turned"] * N_WINDOWS), "partial"]
+        kinds: tuple[Kind, ...] = (*(("clean", "turned") * N_WINDOWS), "partial")
         windows = []
         for number, kind in enumerate(kinds):
             digits.write_window(folder / config.name / "new" / f"{number:02d}", kind)
@@ -105,8 +102,7 @@ def run_split(folder: Path, split: int) -> SplitRuns:
     return SplitRuns(
         split=split,
         accuracy=champion.metrics["accuracy"],
-        edges=baseline.edges,
-        counts_by_class=dict(baseline.counts_by_class),
+        n_baseline=baseline.n_images,
         windows=tuple(windows),
     )
 
@@ -175,8 +171,6 @@ def _checked(warehouse: Any, run: Any, kind: Kind, *, is_first: bool) -> Checked
         is_first=is_first,
         verdict=check.verdict,
         n_images=check.n_images,
-        distance=check.statistics.get("confidences", {}).get("distance"),
-        threshold=check.thresholds.get("confidences"),
         seconds=(task.end_date - task.start_date).total_seconds(),
     )
 

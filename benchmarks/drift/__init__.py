@@ -1,0 +1,1 @@
+"""What the drift check reaches: `python -m benchmarks.drift`."""
