@@ -26,8 +26,8 @@ from benchmarks.figures import Figure, as_markdown, figure_of
 from include.config import PROJECT_ROOT, PipelineConfig
 from include.config_parts import DriftConfig
 from include.drift.evidence import count_window, read_realised, read_window
-from include.drift.measuring import measure_window
 from include.drift.standing import read_standing
+from include.drift.statistics.measuring import measure_window
 from include.models.baseline import STATISTIC_EDGES, Baseline, Histogram, build_baseline, rounded_features
 from include.models.features import N_FEATURES
 from include.warehouse.identifiers import pipeline_identifiers

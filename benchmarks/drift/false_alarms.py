@@ -14,7 +14,7 @@ from benchmarks.drift.networks import UPRIGHT
 from benchmarks.drift.table import Row, Value, mean_of
 from benchmarks.drift.trials import draw_champion, recordings, run_trials
 from benchmarks.drift.versions import N_BASELINE, Version, Window, sample
-from include.drift.verdict import ACTING, Evidence, decide
+from include.drift.arbiter.verdict import ACTING, Evidence, decide
 
 MEASURE = "false alarms of the combined check on windows without drift"
 SIZES = (50, 100, 200)

@@ -12,9 +12,7 @@ from benchmarks.drift.networks import Recordings
 from benchmarks.drift.shifts import IMAGE_QUALITY, Kind
 from benchmarks.drift.versions import Version, Window, count_window, is_right
 from include.config_parts import DriftConfig, RetrainingConfig
-from include.drift.accuracy import Method, Realised
-from include.drift.measuring import WindowEvidence, measure_window
-from include.drift.verdict import (
+from include.drift.arbiter.verdict import (
     ACTING,
     Action,
     Decision,
@@ -24,6 +22,8 @@ from include.drift.verdict import (
     Verdict,
     decide,
 )
+from include.drift.statistics.accuracy import Method, Realised
+from include.drift.statistics.measuring import WindowEvidence, measure_window
 
 N_WINDOWS = 3
 """How long something that persists may take until it is acted on: as many windows as `drift.of_windows`."""

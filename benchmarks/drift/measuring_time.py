@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from benchmarks.drift.judging import DRIFT
 from benchmarks.drift.table import Row, median_seconds
 from benchmarks.drift.versions import N_BASELINE
-from include.drift.measuring import measure_window
-from include.drift.thresholds import compare_confidences
-from include.drift.window import MAX_FEATURES, WindowCounts
+from include.drift.statistics.measuring import measure_window
+from include.drift.statistics.thresholds import compare_confidences
+from include.drift.statistics.window import MAX_FEATURES, WindowCounts
 from include.models.baseline import CONFIDENCE_EDGES, STATISTIC_EDGES, Baseline, Histogram, build_baseline
 from include.models.features import N_FEATURES
 

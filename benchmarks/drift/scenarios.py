@@ -25,7 +25,7 @@ from benchmarks.drift.shifts import Shift
 from benchmarks.drift.table import Row, mean_of
 from benchmarks.drift.trials import draw_both, recordings, run_trials
 from benchmarks.drift.versions import N_BASELINE, Places, Version, Window, accept, is_right
-from include.drift.accuracy import Realised
+from include.drift.statistics.accuracy import Realised
 
 MEASURE = "right action over the scenario matrix"
 

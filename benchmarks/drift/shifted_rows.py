@@ -15,7 +15,7 @@ from benchmarks.drift.shifts import CLEAN, Shift
 from benchmarks.drift.table import Row, Value, mean_of
 from benchmarks.drift.trials import run_trials
 from benchmarks.drift.versions import N_BASELINE
-from include.drift.accuracy import Method
+from include.drift.statistics.accuracy import Method
 
 ON_HARM = "right action where the true accuracy fell by 10 points or more"
 ON_MILD = "no retraining and no rollback where the true accuracy fell by less than 3 points"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.drift.networks import Answers, Recordings, World
 from benchmarks.drift.shifts import STATISTICS
-from include.drift.window import MAX_FEATURES, WindowCounts
+from include.drift.statistics.window import MAX_FEATURES, WindowCounts
 from include.models.baseline import (
     STATISTIC_EDGES,
     Baseline,

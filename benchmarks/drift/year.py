@@ -17,8 +17,7 @@ from benchmarks.drift.judging import DRIFT, decide_on, measure
 from benchmarks.drift.networks import TURNED, TURNED_FURTHER, TURNED_NOISY, UPRIGHT, Recordings, World, name_of
 from benchmarks.drift.trials import recordings
 from benchmarks.drift.versions import N_BASELINE, Version, Window, accept, sample
-from include.drift.measuring import WindowEvidence
-from include.drift.verdict import (
+from include.drift.arbiter.verdict import (
     ACTING,
     Decision,
     Episode,
@@ -27,6 +26,7 @@ from include.drift.verdict import (
     RecentWindow,
     Requests,
 )
+from include.drift.statistics.measuring import WindowEvidence
 
 Policy = Literal["Driftgate", "Evidently at 0.1", "Evidently at 0.1, once a day"]
 POLICIES: tuple[Policy, ...] = ("Driftgate", "Evidently at 0.1", "Evidently at 0.1, once a day")

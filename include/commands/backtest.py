@@ -17,7 +17,7 @@ from include.commands.warehouse_access import open_warehouse
 from include.config import PipelineConfig, load_pipeline_named, load_policy
 
 if TYPE_CHECKING:  # half a second to import
-    from include.drift.backtest import Backtest, Detection, PolicyOutcome
+    from include.drift.backtest.backtest import Backtest, Detection, PolicyOutcome
 
 _DAY_OR_MINUTE = ["%Y-%m-%d", "%Y-%m-%dT%H:%M"]
 _SECONDS_BETWEEN_LINES = 5.0
@@ -70,8 +70,8 @@ def backtest(  # noqa: PLR0917  typer calls it, by name
     if policy is not None:
         policies[PROPOSED] = load_policy(policy, config)
     with open_warehouse(config, state) as warehouse:
-        from include.drift.backtest import backtest as replay_policies
-        from include.drift.backtest_runs import record_backtest
+        from include.drift.backtest.backtest import backtest as replay_policies
+        from include.drift.backtest.runs import record_backtest
 
         done = replay_policies(
             warehouse, policies, since=_in_utc(since), onset=_in_utc(onset), tell=_Progress(output).tell

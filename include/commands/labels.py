@@ -23,7 +23,7 @@ from include.errors import CommandError
 if TYPE_CHECKING:  # half a second to import
     from include.catalog.label_import import ImportedLabels
     from include.catalog.requested import LabelRequest
-    from include.drift.label_readiness import LabelReadiness
+    from include.drift.labels.readiness import LabelReadiness
     from include.warehouse.session import Warehouse
 
 _N_LISTED = 10
@@ -108,7 +108,7 @@ def _refuse_wrong_file(action: LabelsAction, file: Path | None, *, as_json: bool
 
 def _list(warehouse: "Warehouse", config: PipelineConfig, output: Output) -> None:
     from include.catalog.requested import open_requests
-    from include.drift.label_readiness import read_readiness
+    from include.drift.labels.readiness import read_readiness
     from include.store.files import FileStore
     from include.store.requested import sheet_path
 
@@ -180,7 +180,7 @@ def _import(
     warehouse: "Warehouse", config: PipelineConfig, content: bytes, output: Output, *, allow_new_classes: bool
 ) -> None:
     from include.catalog.label_import import import_labels
-    from include.drift.label_readiness import read_readiness
+    from include.drift.labels.readiness import read_readiness
 
     imported = import_labels(
         warehouse, config, content, allow_new_classes=allow_new_classes, work_path=uuid.uuid4().hex

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from include.catalog.keys import ImageKey
 from include.config import PipelineConfig
-from include.drift.window import MAX_FEATURES, WindowCounts
+from include.drift.statistics.window import MAX_FEATURES, WindowCounts
 from include.errors import FetchError, ModelError
 from include.models.baseline import STATISTIC_EDGES, count_confidences, evenly_spread
 from include.registry.ledger import read_version

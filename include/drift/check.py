@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from include.config import PipelineConfig
 from include.drift.acceptance import find_acceptance, read_accepted_images
-from include.drift.backtest_runs import has_backtest
+from include.drift.arbiter.verdict import Action, Decision, Evidence, OpenDrift, PreviousOnWindow, Verdict, decide
+from include.drift.backtest.runs import has_backtest
 from include.drift.checks import DriftCheck, find_check, insert_check, read_check
 from include.drift.evidence import (
     Window,
@@ -22,10 +23,9 @@ from include.drift.evidence import (
     read_window,
 )
 from include.drift.measurements import window_json
-from include.drift.measuring import WindowEvidence, measure_window
 from include.drift.standing import Standing, alike, read_standing
-from include.drift.verdict import Action, Decision, Evidence, OpenDrift, PreviousOnWindow, Verdict, decide
-from include.drift.window import WindowCounts
+from include.drift.statistics.measuring import WindowEvidence, measure_window
+from include.drift.statistics.window import WindowCounts
 from include.handover import Handover
 from include.models.baseline import Baseline
 from include.registry.baselines import read_baseline
@@ -257,7 +257,7 @@ def _report(task: _Task, full: _FullWindow, evidence: Evidence, decision: Decisi
     if full.measured is None:
         return None
     try:
-        from include.drift.report import render_report
+        from include.drift.report.page import render_report
 
         return render_report(
             task.store,

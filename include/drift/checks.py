@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from include.config import PipelineConfig
+from include.drift.arbiter.verdict import Action, Decision, Evidence, Verdict
 from include.drift.evidence import Window
 from include.drift.measurements import estimate_of, judged_signal, statistics_of, thresholds_of
-from include.drift.signals import SignalName
 from include.drift.standing import Standing, read_standing
-from include.drift.verdict import Action, Decision, Evidence, Verdict
+from include.drift.statistics.signals import SignalName
 from include.errors import ConcurrentChangeError, UnknownCheckError
 from include.registry.ledger import Champion, champion_event_seq
 from include.warehouse.session import Warehouse

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from include.catalog.keys import ImageKey
 from include.config import PipelineConfig
 from include.drift.acceptance import read_accepted_images
-from include.drift.accuracy import Realised
+from include.drift.arbiter.reasons import what_was_found
+from include.drift.arbiter.verdict import Evidence, decide
 from include.drift.checks import DriftedWindow, read_drifted_window
 from include.drift.curing import CureEvidence, compare_estimates, compare_right, judge_cure
-from include.drift.measuring import WindowEvidence, measure_window
-from include.drift.reasons import what_was_found
-from include.drift.verdict import Evidence, decide
-from include.drift.window import MAX_FEATURES, WindowCounts
+from include.drift.statistics.accuracy import Realised
+from include.drift.statistics.measuring import WindowEvidence, measure_window
+from include.drift.statistics.window import MAX_FEATURES, WindowCounts
 from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
 from include.models.gate import Cure
 from include.registry.baselines import read_baseline

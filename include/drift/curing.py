@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from include.drift.accuracy import MIN_LABELS, Accuracy
-from include.drift.verdict import ACTING, Verdict
+from include.drift.arbiter.verdict import ACTING, Verdict
+from include.drift.statistics.accuracy import MIN_LABELS, Accuracy
 from include.models.gate import Cure
 from include.models.paired_tests import Discordant, shows_drop
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
-from include.drift.accuracy import Realised
-from include.drift.window import WindowCounts
+from include.drift.statistics.accuracy import Realised
+from include.drift.statistics.window import WindowCounts
 from include.errors import CatalogShrunkError, StageError
 from include.models.baseline import MAX_FEATURES, Baseline
 from include.warehouse.session import Warehouse

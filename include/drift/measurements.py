@@ -4,10 +4,10 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from include.config import PipelineConfig
-from include.drift.signals import Signal, SignalName
-from include.drift.thresholds import Comparison
-from include.drift.verdict import Decision, Evidence
-from include.drift.window import WindowCounts
+from include.drift.arbiter.verdict import Decision, Evidence
+from include.drift.statistics.signals import Signal, SignalName
+from include.drift.statistics.thresholds import Comparison
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline
 
 

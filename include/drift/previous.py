@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from include.catalog.keys import ImageKey
 from include.config import PipelineConfig
+from include.drift.arbiter.verdict import PreviousOnWindow
 from include.drift.asking import MAX_IMAGES, ask_version
-from include.drift.measuring import measure_window
-from include.drift.verdict import PreviousOnWindow
-from include.drift.window import WindowCounts
+from include.drift.statistics.measuring import measure_window
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import CONFIDENCE_EDGES
 from include.registry.baselines import read_baseline
 from include.registry.rollback import previous_version

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import NamedTuple
 
-from include.drift.verdict import ACTING, Episode, RecentWindow, Requests, Verdict
+from include.drift.arbiter.verdict import ACTING, Episode, RecentWindow, Requests, Verdict
 from include.warehouse.session import Warehouse
 
 _WITHOUT_SIGNALS: frozenset[Verdict] = frozenset({"STABLE", "CONCEPT_DRIFT"})

@@ -9,7 +9,7 @@ from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 
 if TYPE_CHECKING:
     from include.drift.checks import DriftCheck
-    from include.drift.request_sheet import RequestFiles
+    from include.drift.labels.sheet import RequestFiles
 
 
 class RequestLabelsOperator(PipelineOperator):
@@ -34,8 +34,8 @@ class RequestLabelsOperator(PipelineOperator):
         from driftgate.notifiers import send_drift
         from include.drift.check import Check
         from include.drift.checks import read_check
-        from include.drift.label_requests import request_labels
-        from include.drift.request_sheet import write_requests
+        from include.drift.labels.requests import request_labels
+        from include.drift.labels.sheet import write_requests
 
         check = read_check(task.warehouse, Check.from_json(self.check).check_id)
         requests = request_labels(task.warehouse, task.config, check, work_path=task.work_path)

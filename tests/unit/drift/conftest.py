@@ -11,8 +11,9 @@ from given_answers import SURE, WINDOW, in_turn
 
 from include.config import PipelineConfig
 from include.config_parts import DriftConfig, RetrainingConfig
-from include.drift import previous, report
+from include.drift import previous
 from include.drift.check import Check, check_drift
+from include.drift.report import page
 from include.models.baseline import Baseline
 from include.registry.ledger import champion_event_seq, promote, register
 from include.store.files import FileStore
@@ -127,8 +128,8 @@ def label(query: Query) -> Callable[..., None]:
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
     """No report is drawn: Evidently takes seconds, and its pictures are tested by themselves."""
-    drawing = create_autospec(report.render_report, return_value="reports/drawn.html")
-    monkeypatch.setattr(report, "render_report", drawing)
+    drawing = create_autospec(page.render_report, return_value="reports/drawn.html")
+    monkeypatch.setattr(page, "render_report", drawing)
     return drawing
 
 

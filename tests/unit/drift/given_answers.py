@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from include.drift.window import WindowCounts
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import CONFIDENCE_EDGES, STATISTIC_EDGES, Baseline, Histogram, count_confidences
 
 CLASSES = ("a", "b", "c")

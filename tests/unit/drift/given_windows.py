@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from include.drift.window import WindowCounts
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import (
     CONFIDENCE_EDGES,
     STATISTIC_EDGES,

@@ -7,7 +7,7 @@ import pytest
 from given_windows import CLASSES, answers, baseline_of, window_of
 from scipy.stats import binomtest
 
-from include.drift.accuracy import MIN_LABELS, Accuracy, Estimate, Realised, estimate_accuracy
+from include.drift.statistics.accuracy import MIN_LABELS, Accuracy, Estimate, Realised, estimate_accuracy
 from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
 
 METHODS = ("DoC", "ATC", "CBPE")

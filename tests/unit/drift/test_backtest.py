@@ -13,10 +13,10 @@ import pytest
 from given_answers import CLASSES, SURE, WINDOW, clean, evenly, in_turn, unsure
 
 from include.config import PipelineConfig
-from include.drift import backtest as backtesting
-from include.drift import past_windows
-from include.drift.backtest import Backtest, backtest
-from include.drift.backtest_runs import has_backtest, record_backtest
+from include.drift.backtest import backtest as backtesting
+from include.drift.backtest import past_windows
+from include.drift.backtest.backtest import Backtest, backtest
+from include.drift.backtest.runs import has_backtest, record_backtest
 from include.models.baseline import STATISTIC_EDGES, FeatureSample, Histogram
 from include.warehouse.session import Warehouse
 

@@ -12,10 +12,10 @@ from given_answers import OLD, WINDOW, baseline_of, clean, counts, evenly, less_
 from include.config import PipelineConfig
 from include.config_parts import RetrainingConfig
 from include.drift import previous
-from include.drift.backtest_runs import record_backtest
+from include.drift.backtest.runs import record_backtest
 from include.drift.check import Check
 from include.drift.checks import read_check
-from include.drift.window import WindowCounts
+from include.drift.statistics.window import WindowCounts
 from include.registry.rollback import roll_back
 from include.warehouse.session import Warehouse
 

@@ -7,9 +7,9 @@ import pytest
 from given_answers import SURE, clean, counts, unsure
 
 from include.config_parts import DriftConfig
+from include.drift.arbiter.verdict import ACTING, Verdict
 from include.drift.curing import Better, CureEvidence, compare_estimates, compare_right, judge_cure
-from include.drift.measuring import measure_window
-from include.drift.verdict import ACTING, Verdict
+from include.drift.statistics.measuring import measure_window
 
 FOUND = CureEvidence(
     version=2,

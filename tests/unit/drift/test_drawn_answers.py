@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from given_windows import answers, baseline_of, window_of
 
-from include.drift.drawn_answers import CLASS, CONFIDENCE, MAX_ROWS, drawn_sides, scaled
-from include.drift.window import WindowCounts
+from include.drift.report.drawn_answers import CLASS, CONFIDENCE, MAX_ROWS, drawn_sides, scaled
+from include.drift.statistics.window import WindowCounts
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from given_windows import answers, baseline_of, window_of
 
-from include.drift.drawn_answers import DrawnSides, drawn_sides
-from include.drift.evidently_report import keep_snapshot, run_evidently
+from include.drift.report.drawn_answers import DrawnSides, drawn_sides
+from include.drift.report.history import keep_snapshot, run_evidently
 from include.store.files import FileStore
 from include.store.reports import WORKSPACE
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from include.drift.features import MAX_TRUSTED_AUC, compare_features, separate
+from include.drift.statistics.features import MAX_TRUSTED_AUC, compare_features, separate
 
 Rows = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy, ks_2samp, wasserstein_distance
 
-from include.drift.histograms import (
+from include.drift.statistics.histograms import (
     MIN_SPREAD,
     jensen_shannon_distances,
     kolmogorov_smirnov_distances,

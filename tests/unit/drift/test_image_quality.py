@@ -9,8 +9,8 @@ from given_windows import LOOK, answers, baseline_of, binned, window_of
 from scipy.stats import fisher_exact
 
 from include.config_parts import DriftConfig
-from include.drift.image_quality import ImageJump, compare_images, find_jumps
-from include.drift.window import WindowCounts
+from include.drift.statistics.image_quality import ImageJump, compare_images, find_jumps
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import STATISTIC_EDGES, Baseline, Histogram
 
 DRIFT = DriftConfig()

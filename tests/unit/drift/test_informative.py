@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from include.drift.informative import N_NEIGHBOURS, most_informative, novelty
+from include.drift.labels.informative import N_NEIGHBOURS, most_informative, novelty
 
 
 def sample(n: int, *, at: float = 0.0, seed: int = 1) -> np.ndarray:

@@ -13,7 +13,7 @@ from include.catalog.requested import open_requests, read_requests
 from include.config import PipelineConfig
 from include.config_parts import RetrainingConfig
 from include.drift.checks import read_check
-from include.drift.label_requests import LabelRequest, request_labels
+from include.drift.labels.requests import LabelRequest, request_labels
 from include.models.baseline import Baseline, FeatureSample
 from include.warehouse.session import Warehouse
 

@@ -16,8 +16,8 @@ from include.config import PipelineConfig
 from include.config_parts import DriftConfig, RetrainingConfig
 from include.drift.check import Check
 from include.drift.checks import read_check
-from include.drift.label_readiness import read_readiness
-from include.drift.label_requests import request_labels
+from include.drift.labels.readiness import read_readiness
+from include.drift.labels.requests import request_labels
 from include.warehouse.session import Warehouse
 
 pytestmark = pytest.mark.usefixtures("drawn")

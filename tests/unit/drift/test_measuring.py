@@ -7,9 +7,9 @@ import pytest
 from given_windows import LOOK, answers, baseline_of, window_of
 
 from include.config_parts import DriftConfig
-from include.drift.accuracy import Realised
-from include.drift.measuring import WindowEvidence, measure_window
-from include.drift.window import WindowCounts
+from include.drift.statistics.accuracy import Realised
+from include.drift.statistics.measuring import WindowEvidence, measure_window
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import STATISTIC_EDGES, Baseline, Histogram
 
 DRIFT = DriftConfig()

@@ -7,9 +7,9 @@ import pytest
 from given_windows import CLASSES, EVEN, answers, baseline_of, counted, window_of
 
 from include.config_parts import DriftConfig
-from include.drift.mix import ClassMix, class_mix
-from include.drift.signals import compare_signals
-from include.drift.window import WindowCounts
+from include.drift.statistics.mix import ClassMix, class_mix
+from include.drift.statistics.signals import compare_signals
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import CONFIDENCE_EDGES, Baseline
 
 DRIFT = DriftConfig()

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from include.config_parts import DriftConfig
-from include.drift.band import Cumulated, chance_band, cumulated
-from include.drift.picture import draw_picture
-from include.drift.signals import compare_signals
-from include.drift.verdict import Decision, Verdict
-from include.drift.window import WindowCounts
+from include.drift.arbiter.verdict import Decision, Verdict
+from include.drift.report.band import Cumulated, chance_band, cumulated
+from include.drift.report.picture import draw_picture
+from include.drift.statistics.signals import compare_signals
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
 from include.store.files import FileStore
 

@@ -16,7 +16,7 @@ from include.config import PipelineConfig
 from include.config_parts import PreprocessingConfig, TrainingConfig
 from include.drift import previous
 from include.drift.previous import WindowRange, previous_on_window
-from include.drift.window import WindowCounts
+from include.drift.statistics.window import WindowCounts
 from include.errors import ArtefactError
 from include.images.preprocessing import preprocessing_digest
 from include.models.artefact import save

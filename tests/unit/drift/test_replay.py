@@ -9,10 +9,10 @@ import pytest
 from given_answers import SURE, WINDOW, clean, counts, less_sure, unsure
 
 from include.config_parts import DriftConfig, RetrainingConfig
-from include.drift.measuring import measure_window
-from include.drift.past_windows import Labelled
-from include.drift.replay import PastWindow, ReplayedCheck, replay
-from include.drift.verdict import PreviousOnWindow
+from include.drift.arbiter.verdict import PreviousOnWindow
+from include.drift.backtest.past_windows import Labelled
+from include.drift.backtest.replay import PastWindow, ReplayedCheck, replay
+from include.drift.statistics.measuring import measure_window
 
 DRIFT = DriftConfig(window=WINDOW)
 START = datetime(2026, 3, 1, tzinfo=UTC)

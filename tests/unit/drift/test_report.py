@@ -14,13 +14,13 @@ import pytest
 from given_windows import LOOK, answers, baseline_of, window_of
 
 from include.config_parts import DriftConfig
-from include.drift import evidently_report, picture
-from include.drift.accuracy import Realised
-from include.drift.drawn_answers import MAX_ROWS
-from include.drift.measuring import measure_window
-from include.drift.report import render_report
-from include.drift.verdict import Decision, PreviousOnWindow
-from include.drift.window import WindowCounts
+from include.drift.arbiter.verdict import Decision, PreviousOnWindow
+from include.drift.report import history, picture
+from include.drift.report.drawn_answers import MAX_ROWS
+from include.drift.report.page import render_report
+from include.drift.statistics.accuracy import Realised
+from include.drift.statistics.measuring import measure_window
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline
 from include.store.files import FileStore
 
@@ -231,7 +231,7 @@ def test_an_old_release_s_baseline_and_a_large_window_of_one_class_have_a_report
 
 
 @pytest.mark.parametrize(
-    ("part", "missing"), [((picture, "chance_band"), "picture"), ((evidently_report, "_dashboard"), "snapshot")]
+    ("part", "missing"), [((picture, "chance_band"), "picture"), ((history, "_dashboard"), "snapshot")]
 )
 def test_without_its_picture_or_its_snapshot_it_still_is_a_report(
     part: tuple[Any, str],
@@ -263,7 +263,6 @@ def test_nothing_is_said_beside_the_log(tmp_path: Path, capfd: pytest.CaptureFix
 
 
 def test_what_takes_seconds_to_import_is_imported_when_a_report_is_written() -> None:
-    code = (
-        "import sys, include.drift.report; sys.exit(bool({'evidently', 'matplotlib', 'pandas'} & sys.modules.keys()))"
-    )
+    heavy = ("evidently", "matplotlib", "pandas")
+    code = f"import sys, include.drift.report.page; sys.exit(any(name in sys.modules for name in {heavy}))"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

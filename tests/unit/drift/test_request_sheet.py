@@ -14,8 +14,8 @@ from include.catalog.label_lists import write_list
 from include.catalog.requested import read_requests
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
-from include.drift import request_sheet
-from include.drift.request_sheet import LAYOUT, RequestFiles, write_requests
+from include.drift.labels import sheet
+from include.drift.labels.sheet import LAYOUT, RequestFiles, write_requests
 from include.errors import ForgottenMeanwhileError
 from include.store.files import FileStore
 from include.store.forgetting import forget_image
@@ -108,7 +108,7 @@ def test_without_any_picture_there_is_still_a_list(requests: None, write: Write,
 def test_of_many_images_the_first_are_shown_and_the_caption_says_how_many_more(
     requests: None, write: Write, store: FileStore, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_sheet, "LAYOUT", LAYOUT._replace(columns=2, rows=1))
+    monkeypatch.setattr(sheet, "LAYOUT", LAYOUT._replace(columns=2, rows=1))
 
     files = write()
 
@@ -142,13 +142,13 @@ def test_an_image_that_is_forgotten_while_it_is_drawn_is_in_no_file(
     config: PipelineConfig,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    draw = request_sheet.draw_sheet
+    draw = sheet.draw_sheet
 
     def forget_first(sections: Sequence[Any], **words: Any) -> Any:
         forget(warehouse, store, config, "a/red.png")
         return draw(sections, **words)
 
-    monkeypatch.setattr(request_sheet, "draw_sheet", forget_first)
+    monkeypatch.setattr(sheet, "draw_sheet", forget_first)
     with pytest.raises(ForgottenMeanwhileError, match="requests of check c1"):
         write()
 

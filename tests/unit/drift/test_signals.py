@@ -7,10 +7,10 @@ import pytest
 from given_windows import LOOK, answers, baseline_of, window_of
 
 from include.config_parts import DriftConfig
-from include.drift import features, thresholds
-from include.drift.signals import MIN_CLASS_CHANGE, Signal, compare_by_class, compare_signals
-from include.drift.thresholds import Comparison
-from include.drift.window import WindowCounts
+from include.drift.statistics import features, thresholds
+from include.drift.statistics.signals import MIN_CLASS_CHANGE, Signal, compare_by_class, compare_signals
+from include.drift.statistics.thresholds import Comparison
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline
 
 DRIFT = DriftConfig()

@@ -7,9 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
-from include.drift import thresholds
-from include.drift.histograms import total_variations
-from include.drift.thresholds import (
+from include.drift.statistics import thresholds
+from include.drift.statistics.histograms import total_variations
+from include.drift.statistics.thresholds import (
     MAX_RESAMPLES,
     Comparison,
     benjamini_hochberg,

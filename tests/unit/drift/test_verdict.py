@@ -8,14 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.config_parts import DriftConfig, RetrainingConfig
-from include.drift.accuracy import Accuracy, Estimate, Realised
-from include.drift.features import Separation
-from include.drift.image_quality import ImageJump
-from include.drift.measuring import WindowEvidence
-from include.drift.mix import ClassMix
-from include.drift.signals import Signal, SignalName
-from include.drift.thresholds import Comparison
-from include.drift.verdict import (
+from include.drift.arbiter.verdict import (
     ACTING,
     Episode,
     Evidence,
@@ -25,6 +18,13 @@ from include.drift.verdict import (
     Requests,
     decide,
 )
+from include.drift.statistics.accuracy import Accuracy, Estimate, Realised
+from include.drift.statistics.features import Separation
+from include.drift.statistics.image_quality import ImageJump
+from include.drift.statistics.measuring import WindowEvidence
+from include.drift.statistics.mix import ClassMix
+from include.drift.statistics.signals import Signal, SignalName
+from include.drift.statistics.thresholds import Comparison
 
 DRIFT = DriftConfig(window=200, false_alarm_rate=0.01, min_distance=0.1, min_accuracy_drop=0.06, min_image_jump=2.0)
 RETRAINING = RetrainingConfig(mode="automatic", cooldown_hours=24, weekly_budget=3, min_new_labels=50)

@@ -22,7 +22,7 @@ HEAVY = {"torch", "torchvision", "evidently", "plotly", "matplotlib", "PIL", "sk
 
 CHECK = f"""
 import json, sys
-sys.modules["include.drift.report"] = None  # Evidently and matplotlib are for the report alone
+sys.modules["include.drift.report.page"] = None  # Evidently and matplotlib are for the report alone
 import snowflake.connector
 from include.config import PipelineConfig
 from include.drift.check import check_drift

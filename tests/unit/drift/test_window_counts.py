@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from include.drift.evidence import count_window, read_window
-from include.drift.window import WindowCounts
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import (
     CONFIDENCE_EDGES,
     MAX_FEATURES,

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.config_parts import DriftConfig
-from include.drift.features import Rows, compare_features, feature_rows
-from include.drift.signals import SHARE_OF_RATE
-from include.drift.thresholds import compare_confidences
-from include.drift.window import WindowCounts
+from include.drift.statistics.features import Rows, compare_features, feature_rows
+from include.drift.statistics.signals import SHARE_OF_RATE
+from include.drift.statistics.thresholds import compare_confidences
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline, FeatureSample
 
 MIN_EFFECTIVE = 30

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from include.drift.band import chance_band, cumulated
-from include.drift.signals import Signal
-from include.drift.verdict import Decision, Verdict
-from include.drift.window import WindowCounts
+from include.drift.arbiter.verdict import Decision, Verdict
+from include.drift.report.band import chance_band, cumulated
+from include.drift.statistics.signals import Signal
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline, total_counts
 from include.store.files import FileStore
 from include.store.reports import picture_path

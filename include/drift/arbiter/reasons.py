@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from include.config_parts import DriftConfig
-from include.drift.accuracy import Accuracy
-from include.drift.features import Separation
-from include.drift.harm import bounds, estimated
-from include.drift.image_quality import UNDECODABLE, ImageJump
-from include.drift.measuring import WindowEvidence
-from include.drift.mix import ClassMix
-from include.drift.signals import Signal, SignalName
-from include.drift.thresholds import Comparison
+from include.drift.arbiter.harm import bounds, estimated
+from include.drift.statistics.accuracy import Accuracy
+from include.drift.statistics.features import Separation
+from include.drift.statistics.image_quality import UNDECODABLE, ImageJump
+from include.drift.statistics.measuring import WindowEvidence
+from include.drift.statistics.mix import ClassMix
+from include.drift.statistics.signals import Signal, SignalName
+from include.drift.statistics.thresholds import Comparison
 
 _SUBJECTS: dict[SignalName, str] = {
     "confidences": "the confidences",

@@ -9,11 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from include.config_parts import DriftConfig, RetrainingConfig
-from include.drift.accuracy import Realised
-from include.drift.measuring import WindowEvidence
-from include.drift.past_windows import Labelled
-from include.drift.standing import JudgedWindow, alike
-from include.drift.verdict import (
+from include.drift.arbiter.verdict import (
     ACTING,
     Decision,
     Episode,
@@ -24,6 +20,10 @@ from include.drift.verdict import (
     Requests,
     decide,
 )
+from include.drift.backtest.past_windows import Labelled
+from include.drift.standing import JudgedWindow, alike
+from include.drift.statistics.accuracy import Realised
+from include.drift.statistics.measuring import WindowEvidence
 
 _WEEK = timedelta(days=7)
 

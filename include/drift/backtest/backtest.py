@@ -11,12 +11,12 @@ from typing import NamedTuple
 from include.catalog.broken import MIN_BAD_IMAGES
 from include.config import PipelineConfig
 from include.config_parts import DriftConfig, ImagesConfig
-from include.drift.accuracy import MIN_LABELS
-from include.drift.past_evidence import Past
-from include.drift.past_windows import WindowRange, read_ranges
-from include.drift.replay import PastWindow, ReplayedCheck, replay
-from include.drift.thresholds import chance_of_as_many
-from include.drift.verdict import ACTING, Action, Verdict
+from include.drift.arbiter.verdict import ACTING, Action, Verdict
+from include.drift.backtest.past_evidence import Past
+from include.drift.backtest.past_windows import WindowRange, read_ranges
+from include.drift.backtest.replay import PastWindow, ReplayedCheck, replay
+from include.drift.statistics.accuracy import MIN_LABELS
+from include.drift.statistics.thresholds import chance_of_as_many
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)

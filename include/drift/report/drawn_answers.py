@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from include.drift.window import WindowCounts
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline, Histogram, total_counts
 
 MAX_ROWS = 10_000

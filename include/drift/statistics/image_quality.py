@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.config_parts import DriftConfig
-from include.drift.histograms import Counts, Distances, spread, wasserstein_distances
-from include.drift.thresholds import Comparison, chance_of_as_many, compare
-from include.drift.window import WindowCounts
+from include.drift.statistics.histograms import Counts, Distances, spread, wasserstein_distances
+from include.drift.statistics.thresholds import Comparison, chance_of_as_many, compare
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import STATISTIC_EDGES, Baseline, Histogram
 
 SHARE_OF_RATE = 1 / 20

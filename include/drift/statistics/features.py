@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from include.drift.thresholds import Comparison, threshold_and_p_value
-from include.drift.window import WindowCounts
+from include.drift.statistics.thresholds import Comparison, threshold_and_p_value
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline
 
 MAX_TRUSTED_AUC = 0.95

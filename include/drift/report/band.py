@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from include.drift.histograms import Counts
+from include.drift.statistics.histograms import Counts
 
 _EDGES = (*(tenths / 10 for tenths in range(10)), 0.92, 0.94, 0.96, 0.98, 0.99, 1.0)
 """What is drawn, all equally wide, so that what lies near 1 can be seen: fewer bins than are compared."""

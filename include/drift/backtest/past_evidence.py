@@ -12,9 +12,8 @@ from pydantic import TypeAdapter
 
 from include.config import PipelineConfig
 from include.config_parts import DriftConfig
-from include.drift.accuracy import Accuracy
-from include.drift.measuring import measure_window
-from include.drift.past_windows import (
+from include.drift.arbiter.verdict import PreviousOnWindow
+from include.drift.backtest.past_windows import (
     Labelled,
     WindowRange,
     count_labelled,
@@ -22,9 +21,10 @@ from include.drift.past_windows import (
     count_windows,
     pages,
 )
-from include.drift.replay import PastWindow
-from include.drift.verdict import PreviousOnWindow
-from include.drift.window import WindowCounts
+from include.drift.backtest.replay import PastWindow
+from include.drift.statistics.accuracy import Accuracy
+from include.drift.statistics.measuring import measure_window
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline, Histogram
 from include.registry.baselines import read_baseline
 from include.registry.champion_periods import ChampionPeriod, read_champion_periods

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from include.config_parts import DriftConfig
-from include.drift.accuracy import Accuracy, Realised, estimate_accuracy
-from include.drift.features import Separation, separate_window
-from include.drift.histograms import other_distances
-from include.drift.image_quality import ImageJump, compare_images, find_jumps
-from include.drift.mix import ClassMix, class_mix
-from include.drift.signals import Signal, compare_by_class, compare_signals
-from include.drift.window import WindowCounts
+from include.drift.statistics.accuracy import Accuracy, Realised, estimate_accuracy
+from include.drift.statistics.features import Separation, separate_window
+from include.drift.statistics.histograms import other_distances
+from include.drift.statistics.image_quality import ImageJump, compare_images, find_jumps
+from include.drift.statistics.mix import ClassMix, class_mix
+from include.drift.statistics.signals import Signal, compare_by_class, compare_signals
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline, Histogram, total_counts
 
 

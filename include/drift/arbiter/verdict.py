@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from include.config_parts import DriftConfig, RetrainingConfig
-from include.drift import reasons
-from include.drift.accuracy import Accuracy
-from include.drift.harm import has_dropped, is_better, is_clear
-from include.drift.measuring import WindowEvidence
-from include.drift.signals import SignalName
-from include.drift.thresholds import Comparison
+from include.drift.arbiter import reasons
+from include.drift.arbiter.harm import has_dropped, is_better, is_clear
+from include.drift.statistics.accuracy import Accuracy
+from include.drift.statistics.measuring import WindowEvidence
+from include.drift.statistics.signals import SignalName
+from include.drift.statistics.thresholds import Comparison
 
 Verdict = Literal[
     "INSUFFICIENT_DATA",

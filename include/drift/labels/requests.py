@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from include.catalog.requested import INFORMATIVE, RANDOM, LabelRequest, RequestKind, read_requests
 from include.config import PipelineConfig
 from include.drift.checks import DriftCheck, read_drifted_window
-from include.drift.informative import most_informative, novelty
+from include.drift.labels.informative import most_informative, novelty
 from include.registry.baselines import read_baseline
 from include.warehouse.loading import LOADED_REQUESTS, loaded_rows
 from include.warehouse.session import Warehouse

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from include.drift.histograms import Counts, Distances, total_variations, wasserstein_distances
+from include.drift.statistics.histograms import Counts, Distances, total_variations, wasserstein_distances
 from include.models.baseline import Baseline, total_counts
 
 N_RESAMPLES = 4_000

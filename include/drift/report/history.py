@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from include.drift.drawn_answers import CLASS, Column, DrawnSides
+from include.drift.report.drawn_answers import CLASS, Column, DrawnSides
 from include.store.files import FileStore
 from include.store.reports import WORKSPACE
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from include.drift.window import MAX_FEATURES, WindowCounts
+from include.drift.statistics.window import MAX_FEATURES, WindowCounts
 from include.models.baseline import Baseline
 from include.warehouse.session import Warehouse
 

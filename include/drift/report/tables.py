@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from include.drift.accuracy import MIN_LABELS, Accuracy, Estimate, Realised
-from include.drift.drawn_answers import CONFIDENCE, DrawnSides
-from include.drift.image_quality import UNDECODABLE
-from include.drift.measuring import WindowEvidence
-from include.drift.signals import Signal, SignalName
-from include.drift.verdict import PreviousOnWindow
+from include.drift.arbiter.verdict import PreviousOnWindow
+from include.drift.report.drawn_answers import CONFIDENCE, DrawnSides
+from include.drift.statistics.accuracy import MIN_LABELS, Accuracy, Estimate, Realised
+from include.drift.statistics.image_quality import UNDECODABLE
+from include.drift.statistics.measuring import WindowEvidence
+from include.drift.statistics.signals import Signal, SignalName
 from include.models.baseline import Baseline
 
 _SIGNALS: Mapping[SignalName, str] = {

@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from include.config_parts import DriftConfig
-from include.drift.accuracy import Accuracy
-from include.drift.image_quality import MIN_UNDECODABLE_RISE, UNDECODABLE, ImageJump
-from include.drift.measuring import WindowEvidence
+from include.drift.statistics.accuracy import Accuracy
+from include.drift.statistics.image_quality import MIN_UNDECODABLE_RISE, UNDECODABLE, ImageJump
+from include.drift.statistics.measuring import WindowEvidence
 
 _AT_ONCE = 2.0
 """Harm of so many times the least that matters needs no second window."""

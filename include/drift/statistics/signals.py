@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from include.config_parts import DriftConfig
-from include.drift.features import compare_features, feature_rows
-from include.drift.histograms import Counts, Distances, wasserstein_distances
-from include.drift.image_quality import compare_images
-from include.drift.thresholds import (
+from include.drift.statistics.features import compare_features, feature_rows
+from include.drift.statistics.histograms import Counts, Distances, wasserstein_distances
+from include.drift.statistics.image_quality import compare_images
+from include.drift.statistics.thresholds import (
     Comparison,
     benjamini_hochberg,
     compare,
@@ -21,7 +21,7 @@ from include.drift.thresholds import (
     compare_confidences,
     smallest_shift,
 )
-from include.drift.window import WindowCounts
+from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline
 
 SignalName = Literal["confidences", "classes", "features", "images"]

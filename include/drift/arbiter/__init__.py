@@ -1,0 +1,1 @@
+"""From evidence to a verdict, an action and the reasons. Pure."""

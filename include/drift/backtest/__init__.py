@@ -1,0 +1,1 @@
+"""A policy, replayed on the stored answers."""

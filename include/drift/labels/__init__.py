@@ -1,0 +1,1 @@
+"""Which images people are asked to label, and whether the labels suffice."""

@@ -1,0 +1,1 @@
+"""What a check leaves to be looked at: a page, a picture, a history."""
