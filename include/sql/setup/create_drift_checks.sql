@@ -1,6 +1,6 @@
 -- A row is one verdict on the champion's latest answers. FIRST_COMMIT_SEQ and LAST_COMMIT_SEQ are the window that it
 -- consumed (null: it consumed none, and the answers wait for the next check). SCORE, THRESHOLD and P_VALUE are those of
--- SIGNAL, the signal that spoke loudest, else of the confidences; SMALLEST_SHIFT of confidences is the smallest one that
+-- SIGNAL, the signal that spoke loudest, else of the confidences. SMALLEST_SHIFT is the least shift of confidences that
 -- the window could have shown. EVIDENCE: the window as counts.
 CREATE TABLE IF NOT EXISTS DRIFT_CHECKS (
     CHECK_ID VARCHAR NOT NULL PRIMARY KEY,
