@@ -59,7 +59,7 @@ def refused(pipeline: str, decision: Decision, *, links: Links) -> Message:
         happened = f"Version {version} was trained and registered, but the gate did not let it pass."
         actions = (
             f"`./driftgate status {pipeline}` shows the champion; each figure of the gate is in METRICS of version "
-            f"{version} in MODEL_VERSIONS, under the key gate.",
+            f"{version} in MODEL_VERSIONS, under the key gate; those on the images that drifted are in CURE_CHECKS.",
             "What the gate asks for is in the pipeline file, under gate. If the refusal is right, more or better "
             f"labels help, or other settings for one run: `./driftgate train {pipeline} --help` lists them.",
         )

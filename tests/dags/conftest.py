@@ -28,6 +28,7 @@ from trained_pipeline import TrainedPipeline
 
 from include.config import PipelineConfig
 from include.config_parts import NotifyConfig
+from include.models.compute import Compute
 from include.registry.ledger import champion_event_seq
 from include.warehouse.embedded.server import RunningServer
 from include.warehouse.session import Warehouse
@@ -108,7 +109,10 @@ def trained_pipeline(
     new_config: Callable[[Path], PipelineConfig],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TrainedPipeline:
-    """A pipeline whose training DAG has run once on `pictures`, which nothing changes any more."""
+    """A pipeline whose training DAG has run once on `pictures`, which nothing changes any more.
+
+    Its weights are the same each time: how training computes is otherwise chosen by timing, which a busy machine tips.
+    """
     folder = tmp_path_factory.mktemp("trained")
     config = new_config(folder)
     schema_template.copy_to(config)
@@ -116,6 +120,7 @@ def trained_pipeline(
     with pytest.MonkeyPatch.context() as patched:
         (folder / "pipelines").mkdir()
         patched.setenv("DRIFTGATE_PIPELINES", str(folder / "pipelines"))
+        patched.setattr("include.models.training.choose_compute", lambda *_, **__: Compute())
         write_pipeline_file(folder / "pipelines", as_run(config).model_copy(update={"notify": NotifyConfig()}))
         assert run_to_its_end(read_dags(), f"{config.name}_training").state == "success"
     return TrainedPipeline(embedded_server, config, folder)

@@ -1,6 +1,7 @@
 """What an inference run does about drift: whole runs against the embedded warehouse, with a trained champion."""
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from dag_runs import Mailbox, kinds, ran, states, text
 
 from include.config import PipelineConfig
 from include.config_parts import DriftConfig, RetrainingConfig
+from include.models.baseline import CONFIDENCE_EDGES
 from include.registry.baselines import read_baseline
 from include.registry.ledger import append_event
 from include.warehouse.session import Warehouse
@@ -40,11 +42,11 @@ def config(new_config: Callable[[Path], PipelineConfig], tmp_path: Path, mode: M
 
 @pytest.fixture
 def deliver(put_image: PutImage) -> Callable[[str], None]:
-    """A function that delivers 24 new images that look like none of the classes."""
+    """A function that delivers 48 new images that look like none of the classes."""
 
     def put(name: str) -> None:
-        for i in range(24):
-            shade = 100 + 4 * i + len(name)
+        for i in range(48):
+            shade = 100 + 2 * i + len(name) % 2
             put_image(f"{name} {i}.png", colour=(shade, shade, shade), stage="new")
 
     return put
@@ -105,10 +107,10 @@ def test_drift_asks_for_retraining_once(
     assert ran(drifted) >= {"check_drift", "request_retraining"}
     assert not ran(drifted) & {"roll_back", "alert", "nothing", "report_failures"}
     check_id, *judged = query(CHECKS)[1]
-    assert judged == ["DATA_DRIFT", "REQUEST_RETRAINING", 33]
+    assert judged == ["DATA_DRIFT", "REQUEST_RETRAINING", 57]
     assert triggered() == [(f"drift__{check_id}", {"check_id": check_id})]
     assert query(OUTCOME) == [
-        (f"24 images classified, 24 answers are new; drift check {check_id}: DATA_DRIFT, REQUEST_RETRAINING",)
+        (f"48 images classified, 48 answers are new; drift check {check_id}: DATA_DRIFT, REQUEST_RETRAINING",)
     ]
     assert kinds(mailbox) == ["drift"]
     assert "a retraining is asked for" in mailbox[0]["subject"]
@@ -133,7 +135,7 @@ def test_drift_asks_for_retraining_once(
     assert states(training)["approve"] == "skipped"
     (known,) = query("SELECT CHECK_ID, REASON FROM RUNS WHERE CHECK_ID IS NOT NULL")
     assert known[0] == check_id
-    assert known[1].startswith(f"drift check {check_id} of version 1: on 33 images the confidences")
+    assert known[1].startswith(f"drift check {check_id} of version 1: on 57 images the confidences")
 
 
 def test_with_a_paused_training_dag_the_run_fails_after_its_answers_are_there(
@@ -154,8 +156,8 @@ def test_with_a_paused_training_dag_the_run_fails_after_its_answers_are_there(
     assert states(inference)["request_retraining"] == "failed"
     assert triggered() == []
     outcome = query(OUTCOME)[0][0]
-    assert outcome.startswith("failed: request_retraining; 33 images classified, 33 answers are new; drift check ")
-    assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(33, 33)]
+    assert outcome.startswith("failed: request_retraining; 57 images classified, 57 answers are new; drift check ")
+    assert query("SELECT COUNT(*), COUNT(VERSION) FROM CURRENT_PREDICTIONS") == [(57, 57)]
 
 
 @pytest.mark.parametrize("mode", ["alert_only"])
@@ -177,41 +179,40 @@ def test_in_mode_alert_only_people_are_told(
 
     assert inference.state == "success"
     assert ran(inference) >= {"check_drift", "alert"}
-    assert query(CHECKS)[0][1:] == ("DATA_DRIFT", "ALERT", 33)
+    assert query(CHECKS)[0][1:] == ("DATA_DRIFT", "ALERT", 57)
     assert triggered() == []
     assert kinds(mailbox) == ["drift"]
     assert "retraining.mode is alert_only" in text(mailbox[0])
-    assert "drift of version 1 (DATA_DRIFT): on 33 images the confidences" in capfd.readouterr().out
+    assert "drift of version 1 (DATA_DRIFT): on 57 images the confidences" in capfd.readouterr().out
 
 
 def test_a_champion_that_drifts_where_the_previous_version_is_at_home_is_rolled_back(
     trained_champion: None,
-    put_image: PutImage,
+    deliver: Callable[[str], None],
     run: Run,
     warehouse: Warehouse,
     query: Query,
 ) -> None:
-    # Given: two versions with the same weights, of which the second was quite sure of its answers when it was accepted
+    # Given: two versions with the same weights, of which the second was quite sure when it was accepted
     query("INSERT INTO MODEL_VERSIONS SELECT * REPLACE (2 AS VERSION) FROM MODEL_VERSIONS")
     query("INSERT INTO BASELINES SELECT * REPLACE (2 AS VERSION) FROM BASELINES")
     warehouse.alone(lambda: append_event(warehouse, "PROMOTED", version=2, run_id="the second", reason=None))
-    baseline = read_baseline(warehouse, 2)
-    assert baseline is not None
-    assert baseline.right_by_class == baseline.counts_by_class
-    sure = {label: [*[0] * (len(of) - 1), sum(of)] for label, of in baseline.counts_by_class.items()}
-    query(
-        "UPDATE BASELINES SET COUNTS_BY_CLASS = PARSE_JSON(%(sure)s), HELD_OUT = PARSE_JSON(%(held_out)s) "
-        "WHERE VERSION = 2",
-        sure=json.dumps(sure),
-        held_out=json.dumps(
-            {"right_by_class": sure, "counts_by_truth": {}, "confusion": {}, "n_undecodable": baseline.n_undecodable}
-        ),
-    )
-    for label, (red, green, blue) in COLOURS.items():
-        for shade in range(122, 234, 14):
-            put_image(f"{label} {shade}.png", colour=(red * shade, green * shade, blue * shade), stage="new")
+    for version, confidence in ((1, 0.4), (2, 0.999)):
+        baseline = read_baseline(warehouse, version)
+        assert baseline is not None
+        assert baseline.right_by_class == baseline.counts_by_class
+        counts = {label: at_confidence(confidence, sum(of)) for label, of in baseline.counts_by_class.items()}
+        held_out = {"right_by_class": counts, "counts_by_truth": {}, "confusion": {}, "n_undecodable": 0}
+        query(
+            "UPDATE BASELINES SET COUNTS_BY_CLASS = PARSE_JSON(%(counts)s), HELD_OUT = PARSE_JSON(%(held_out)s) "
+            "WHERE VERSION = %(version)s",
+            counts=json.dumps(counts),
+            held_out=json.dumps(held_out),
+            version=version,
+        )
 
-    # When: images come that look as they always did (and no mail can be sent)
+    # When: images come of which both are unsure (and no mail can be sent)
+    deliver("grey")
     inference = run("inference")
 
     # Then: the first version is champion again, for the reasons of the check
@@ -229,4 +230,11 @@ def test_a_champion_that_drifts_where_the_previous_version_is_at_home_is_rolled_
     assert run("inference").state == "success"
 
     # Then: it answers again what only the recalled version had answered
-    assert query("SELECT VERSION, COUNT(*) FROM CURRENT_PREDICTIONS GROUP BY 1") == [(1, 33)]
+    assert query("SELECT VERSION, COUNT(*) FROM CURRENT_PREDICTIONS GROUP BY 1") == [(1, 57)]
+
+
+def at_confidence(confidence: float, n: int) -> list[int]:
+    """Return n images in the bin of a confidence."""
+    counts = [0] * (len(CONFIDENCE_EDGES) - 1)
+    counts[bisect_right(CONFIDENCE_EDGES, confidence) - 1] = n
+    return counts

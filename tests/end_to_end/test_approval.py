@@ -31,19 +31,19 @@ def test_a_person_decides_whether_drift_is_trained_on(instance: RunningInstance)
         preprocessing={"size": 16},
         training={"n_epochs": 12, "batch_size": 16},
         gate={"min_accuracy": 0.5},
-        drift={"window": 20},
+        drift={"window": 20, "min_image_jump": 10},  # grey images are brighter than blue ones
         retraining={"mode": "approval", "min_new_labels": 5},
         notify={"emails": ["oncall@example.com"]},
     )
     for label, (red, green, blue) in COLOURS.items():
-        for shade in range(120, 240, 6):
+        for shade in range(120, 240, 3):
             put(instance, f"train/{label}/{shade}.png", (red * shade, green * shade, blue * shade))
     instance.images(NAME, "new").mkdir()
     instance.driftgate("setup", NAME)
     assert "version 1 is champion" in instance.json("train", NAME)["outcome"]
 
     # When: images come that it has never seen the like of, and labels for some
-    for shade in range(100, 196, 4):
+    for shade in range(100, 196, 2):
         put(instance, f"new/{shade}.png", (shade, shade, shade))
     for shade in range(80, 86):
         put(instance, f"train/red/grey {shade}.png", (shade, shade, shade))

@@ -70,7 +70,7 @@ def test_the_story_on_a_folder_of_photos(
     turned = story.chapter("drift")
     assert turned.turned_accuracy is not None
     assert turned.turned_accuracy < 0.7
-    assert (turned.verdict, turned.action) == ("DATA_DRIFT", "ALERT")
+    assert (turned.verdict, turned.action) == ("DATA_DRIFT", "REQUEST_LABELS")
     assert [chapter.champion for chapter in story.chapters] == [1, 1, 1]
 
     # And: it is drawn, summed up and told, and the user's folder is as it was
@@ -84,7 +84,7 @@ def test_the_story_on_a_folder_of_photos(
     for told in (
         "98 images of 3 classes to train on, 24 to classify",
         "epoch 1/",
-        "DATA_DRIFT, ALERT",
+        "DATA_DRIFT, REQUEST_LABELS",
         "above/empty.JPG",
     ):
         assert told in shown

@@ -106,7 +106,7 @@ def test_answers_of_an_earlier_release_have_no_statistics_and_no_features(answer
 
     counts = count()
 
-    assert (counts.n_images, counts.image_statistics, counts.features.shape) == (4, {}, (0, 0))
+    assert (counts.n_images, counts.image_statistics, counts.features.shape) == (4, {}, (0, 3))
 
 
 def test_an_empty_window_is_counted(count: Count) -> None:
