@@ -26,10 +26,12 @@ from include.warehouse.setup import run_setup
 STATEMENTS = sorted(str(path.relative_to(SQL_FOLDER).with_suffix("")) for path in SQL_FOLDER.rglob("*.sql"))
 
 VALUES: dict[str, Any] = {
+    "about": '{"check_id": "c4ec"}',
     "accepted_because": "the new camera",
     "action": "NONE",
     "actor": "me",
     "after_commit_seq": 0,
+    "alert_id": "a1e7",
     "artifact_path": "ab12/",
     "at": datetime(2026, 1, 1),
     "challenger": 2,
@@ -43,6 +45,7 @@ VALUES: dict[str, Any] = {
     "counts_by_class": '{"a": [1, 2]}',
     "cures": None,
     "dag_id": "a_training",
+    "due_at": None,
     "edges": "[0.0, 0.5, 1.0]",
     "estimated_accuracy": 0.7,
     "event": "REGISTERED",
