@@ -15,6 +15,7 @@ from include.models.artefact import save
 from include.models.baseline import Baseline, build_baseline
 from include.models.calibration import fit_temperature, softmax
 from include.models.checkpoints import delete_checkpoints
+from include.models.conditions import CONDITIONS
 from include.models.confusion_matrix import confusion_matrix_png
 from include.models.evaluation import Evaluation, evaluate
 from include.models.evidence import PairedEvidence, pair_answers
@@ -104,6 +105,7 @@ def evaluate_and_register(
             "training_seconds": fitted.seconds,
             "fitted_path": fitted.weights_path,
             "weights_sha256": saved.weights_sha256,
+            CONDITIONS: fitted.conditions.to_json() if fitted.conditions else None,
         },
         n_training_images=fitted.n_training_images,
         artifact_path=path,
@@ -127,7 +129,12 @@ def _measure(
 ) -> _Measured:
     champion = load_champion(warehouse, store)
     dataset = read_dataset(warehouse, store, snapshot_id=fitted.snapshot_id, preprocessing=config.preprocessing)
-    test = fair_test(warehouse, dataset, snapshot_id=fitted.snapshot_id, champion=champion)
+    test = fair_test(
+        warehouse,
+        dataset,
+        snapshot_id=fitted.snapshot_id,
+        champion_snapshot_id=champion.model.card.snapshot_id if champion else None,
+    )
     model = build(
         config.model.architecture,
         n_classes=len(dataset.classes),

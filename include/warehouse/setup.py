@@ -31,6 +31,7 @@ _TABLES_AND_VIEWS = (
     "accepted_checks",
     "approval_requests",
     "alerts",
+    "reproductions",
     "pipeline_lock",
     "predictions",
     "champion",

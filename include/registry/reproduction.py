@@ -1,0 +1,319 @@
+"""A version trained again from what it was trained from: its snapshot, its config, its way of computing.
+
+It is compared with the version and nothing else: no version is registered, the champion and the ledger stay as they
+are. What it came to is a row of REPRODUCTIONS.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from include.catalog.runs import Run, open_run
+from include.config import PipelineConfig
+from include.errors import ArtefactError
+from include.handover import Handover
+from include.models.architectures import build
+from include.models.checkpoints import delete_checkpoints
+from include.models.conditions import CONDITIONS, TrainingConditions, is_available
+from include.models.fitting import FittedModel, fit_snapshot
+from include.models.prediction import predict_logits
+from include.registry.artefacts import load_version
+from include.registry.challenger import EVIDENCE
+from include.registry.comparison import fair_test
+from include.store.dataset import LabelledImages, read_dataset
+from include.store.files import FileStore
+from include.store.restoration import RestoredSnapshot, refuse_unrestored
+from include.warehouse.session import Warehouse
+
+log = logging.getLogger(__name__)
+
+_UNRECORDED = "how the original was computed is not recorded: its version is of an older release"
+_UNEXPLAINED = (
+    "nothing that is recorded explains it: another release of Driftgate, or of a library that torch uses, may"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reproduction(Handover):
+    """What training a version again has come to."""
+
+    version: int
+    same_weights: bool
+    weights_sha256: str
+    """Of the weights that training again has come to."""
+    accuracy: float
+    """Of those, on the test images; 0 to 1."""
+    original_accuracy: float
+    """Of the version, on the same images."""
+    n_images: int
+    """The test images."""
+    conditions: TrainingConditions
+    """How and on what it was trained again."""
+    differences: tuple[str, ...]
+    """What was not as it was when the version was trained; if the weights are others, that may explain it."""
+
+    @property
+    def sentence(self) -> str:
+        """The comparison in a sentence."""
+        if self.same_weights:
+            return (
+                f"version {self.version} is reproduced: training again gives the same weights (SHA-256 "
+                f"{self.weights_sha256[:12]}…, test accuracy {self.accuracy:.3f})"
+            )
+        return (
+            f"training version {self.version} again gives other weights: test accuracy {self.accuracy:.3f}, the "
+            f"original's is {self.original_accuracy:.3f} ({self.accuracy - self.original_accuracy:+.3f}, on the same "
+            f"{self.n_images} images). What may explain it: {'; '.join(self.differences) or _UNEXPLAINED}"
+        )
+
+
+class Original(NamedTuple):
+    """A version that is to be trained again."""
+
+    version: int
+    snapshot_id: str
+    config: PipelineConfig
+    metrics: Mapping[str, Any]
+
+    @property
+    def conditions(self) -> TrainingConditions | None:
+        """How and on what it was trained; None: it was registered by an older release, which did not tell."""
+        recorded = self.metrics.get(CONDITIONS)
+        return TrainingConditions.from_json(recorded) if recorded else None
+
+
+class _Accuracies(NamedTuple):
+    accuracy: float
+    original: float
+    n_images: int
+
+
+class _OriginalRow(NamedTuple):
+    version: int
+    snapshot_id: str
+    config: str
+    metrics: str
+
+
+class _Row(NamedTuple):
+    version: int
+    same_weights: bool
+    weights_sha256: str
+    accuracy: float
+    original_accuracy: float
+    n_images: int
+    computed: str
+    differences: str
+
+
+def read_original(warehouse: Warehouse, version: int) -> Original:
+    """Return a version that is to be trained again.
+
+    Raises:
+        ArtefactError: There is no such version, or its weights are not known.
+    """
+    row = warehouse.fetch_one("reproduce/select_original", _OriginalRow, version=version)
+    if row is None:
+        raise ArtefactError(f"there is no version {version} in MODEL_VERSIONS: name one that was registered")
+    metrics = json.loads(row.metrics)
+    if "weights_sha256" not in metrics:
+        raise ArtefactError(f"METRICS of version {version} does not name its weights: there is nothing to compare with")
+    return Original(row.version, row.snapshot_id, PipelineConfig.from_json(row.config), metrics)
+
+
+def open_reproduction(warehouse: Warehouse, config: PipelineConfig, *, version: int, run_id: str, dag_id: str) -> Run:
+    """Store a run that trains a version again, with the version's own preprocessing, model and training.
+
+    Where images and files lie is as the pipeline file says now.
+
+    Args:
+        warehouse: A session, not in a transaction.
+        config: The pipeline file.
+        version: The version.
+        run_id: The run.
+        dag_id: Its DAG.
+
+    Raises:
+        ArtefactError: There is no such version.
+    """
+    original = read_original(warehouse, version).config
+    parts = {"preprocessing": original.preprocessing, "model": original.model, "training": original.training}
+    return open_run(
+        warehouse,
+        config.model_copy(update=parts),
+        run_id=run_id,
+        dag_id=dag_id,
+        kind="reproduction",
+        reason=f"train version {version} again",
+    )
+
+
+def train_again(
+    warehouse: Warehouse,
+    store: FileStore,
+    config: PipelineConfig,
+    restored: RestoredSnapshot,
+    *,
+    version: int,
+    run_id: str,
+) -> FittedModel:
+    """Train on the snapshot of a version as the version was trained, and compute as it did, if this machine can.
+
+    Args:
+        warehouse: A session, not in a transaction.
+        store: The pipeline's files.
+        config: The run's config.
+        restored: The snapshot, with its pixels in the store as far as they are to be had.
+        version: The version.
+        run_id: The run that trains.
+
+    Raises:
+        SnapshotError: Pixels are missing that were restored, or what is left makes no data set.
+        ModelError: The model cannot be built, or training diverged.
+    """
+    refuse_unrestored(warehouse, store, restored, preprocessing=config.preprocessing)
+    then = read_original(warehouse, version).conditions
+    compute = then.compute if then is not None and is_available(then.compute) else None
+    if compute is None:
+        log.warning("%s", _UNRECORDED if then is None else f"this machine cannot compute on {then.compute}")
+    return fit_snapshot(warehouse, store, config, snapshot_id=restored.snapshot_id, run_id=run_id, compute=compute)
+
+
+def compare(
+    warehouse: Warehouse,
+    store: FileStore,
+    config: PipelineConfig,
+    fitted: FittedModel,
+    restored: RestoredSnapshot,
+    *,
+    version: int,
+    run_id: str,
+) -> Reproduction:
+    """Compare what training again came to with the version: the weights, and if they differ the accuracy.
+
+    It is written once in a run; afterwards the run's checkpoints are deleted.
+
+    Args:
+        warehouse: A session, not in a transaction.
+        store: The pipeline's files.
+        config: The run's config.
+        fitted: What training again left.
+        restored: What it was trained on.
+        version: The version.
+        run_id: The run.
+
+    Raises:
+        SnapshotError: No test image is left.
+        ArtefactError: Test images are lost, and the version's own files, which would have to answer those that are
+            left, are not what the ledger says.
+    """
+    known = _read_reproduction(warehouse, run_id)
+    if known is None:
+        known = _compared(warehouse, store, config, fitted, restored, version=version)
+        _insert(warehouse, known, run_id=run_id)
+    delete_checkpoints(store, run_id=run_id)
+    return known
+
+
+def _compared(
+    warehouse: Warehouse,
+    store: FileStore,
+    config: PipelineConfig,
+    fitted: FittedModel,
+    restored: RestoredSnapshot,
+    *,
+    version: int,
+) -> Reproduction:
+    original = read_original(warehouse, version)
+    if fitted.conditions is None:
+        raise ArtefactError(f"{fitted.weights_path} does not tell how it was trained: clear the task train")
+    sha256 = fitted.weights_sha256
+    same_weights = sha256 == original.metrics["weights_sha256"]
+    if same_weights:
+        metrics = original.metrics
+        accuracies = _Accuracies(metrics["accuracy"], metrics["accuracy"], metrics["n_images"])
+    else:
+        accuracies = _measure(warehouse, store, config, fitted, original)
+    return Reproduction(
+        version=version,
+        same_weights=same_weights,
+        weights_sha256=sha256,
+        accuracy=accuracies.accuracy,
+        original_accuracy=accuracies.original,
+        n_images=accuracies.n_images,
+        conditions=fitted.conditions,
+        differences=_differences(fitted.conditions, fitted.n_training_images, restored, original),
+    )
+
+
+def _measure(
+    warehouse: Warehouse, store: FileStore, config: PipelineConfig, fitted: FittedModel, original: Original
+) -> _Accuracies:
+    """Measure on the test images of the original's evaluation, as far as they are there.
+
+    The original's accuracy is the one that was measured then; if test images are lost, it answers those that are left.
+    """
+    dataset = read_dataset(warehouse, store, snapshot_id=original.snapshot_id, preprocessing=config.preprocessing)
+    champion = (original.metrics.get(EVIDENCE) or {}).get("champion_version")
+    test = fair_test(
+        warehouse,
+        dataset,
+        snapshot_id=original.snapshot_id,
+        champion_snapshot_id=read_original(warehouse, champion).snapshot_id if champion is not None else None,
+    ).images
+    weights = str(store.local_path(fitted.weights_path))
+    model = build(config.model.architecture, n_classes=len(dataset.classes), weights=weights)
+    accuracy = _share_right(predict_logits(model, test.images), test)
+    if len(test.labels) == original.metrics["n_images"]:
+        return _Accuracies(accuracy, original.metrics["accuracy"], len(test.labels))
+    theirs = load_version(warehouse, store, original.version).model
+    return _Accuracies(accuracy, _share_right(predict_logits(theirs, test.images), test), len(test.labels))
+
+
+def _share_right(logits: NDArray[np.float32], test: LabelledImages) -> float:
+    return float((logits.argmax(axis=1) == test.labels).mean())
+
+
+def _differences(
+    now: TrainingConditions, n_training_images: int, restored: RestoredSnapshot, original: Original
+) -> tuple[str, ...]:
+    """Say what was not as it was when the version was trained, as far as that is known."""
+    found = [restored.sentence] if restored.n_all_lost else []
+    n_then = original.metrics["n_training_images"]
+    if n_training_images != n_then:
+        found.append(f"trained on {n_training_images} images, then {n_then}")
+    then = original.conditions
+    found += now.differences(then) if then is not None else [_UNRECORDED]
+    if original.config.model.weights != "none":
+        found.append(
+            f"what training starts from (model.weights: {original.config.model.weights}) may be another by now"
+        )
+    return tuple(found)
+
+
+def _read_reproduction(warehouse: Warehouse, run_id: str) -> Reproduction | None:
+    row = warehouse.fetch_one("reproduce/select_reproduction", _Row, run_id=run_id)
+    if row is None:
+        return None
+    values = row._asdict()
+    conditions = TrainingConditions.from_json(json.loads(values.pop("computed")))
+    return Reproduction(**values | {"conditions": conditions, "differences": tuple(json.loads(row.differences))})
+
+
+def _insert(warehouse: Warehouse, reproduction: Reproduction, *, run_id: str) -> None:
+    values = reproduction.to_json()
+    conditions, differences = values.pop("conditions"), values.pop("differences")
+    warehouse.alone(
+        lambda: warehouse.run(
+            "reproduce/insert_reproduction",
+            run_id=run_id,
+            computed=json.dumps(conditions, sort_keys=True),
+            differences=json.dumps(differences),
+            **values,
+        )
+    )
