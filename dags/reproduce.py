@@ -56,8 +56,8 @@ def reproduction_dag(config: PipelineConfig) -> DAG:
         compare = CompareOperator(
             task_id="compare",
             config=config,
-            fitted=train.output,
-            restored=restore.output["restored"],
+            restored_by="restore",
+            trained_by="train",
             on_failure_callback=partial(tell_failed_comparison, config),
         )
 

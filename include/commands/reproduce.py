@@ -4,10 +4,14 @@ from typing import Annotated
 
 import typer
 
+from include.commands.access import open_airflow
 from include.commands.console import Output
 from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo, Verbose
 from include.commands.runs import described, run_dag
+
+_COMPARES = "compare"
+"""The task that returns the comparison."""
 
 
 def reproduce(
@@ -27,6 +31,9 @@ def reproduce(
     Example: ./driftgate reproduce digits 3
     """
     output = Output(as_json=as_json)
-    given = {"version": version}
-    followed = run_dag("reproduce", name, given, state=LocalState.locate(demo=demo), output=output, verbose=verbose)
-    output.result(described(followed))
+    state = LocalState.locate(demo=demo)
+    followed = run_dag("reproduce", name, {"version": version}, state=state, output=output, verbose=verbose)
+    if as_json:
+        with open_airflow(state) as api:
+            comparison = api.returned(followed.run, _COMPARES)
+        output.result({**described(followed), "comparison": comparison})

@@ -32,6 +32,9 @@ from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
 
+WEIGHTS = "weights_sha256"
+"""Where METRICS names the weights of a version."""
+
 _UNRECORDED = "how the original was computed is not recorded: its version is of an older release"
 _UNEXPLAINED = (
     "nothing that is recorded explains it: another release of Driftgate, or of a library that torch uses, may"
@@ -115,15 +118,12 @@ def read_original(warehouse: Warehouse, version: int) -> Original:
     """Return a version that is to be trained again.
 
     Raises:
-        ArtefactError: There is no such version, or its weights are not known.
+        ArtefactError: There is no such version.
     """
     row = warehouse.fetch_one("reproduce/select_original", _OriginalRow, version=version)
     if row is None:
         raise ArtefactError(f"there is no version {version} in MODEL_VERSIONS: name one that was registered")
-    metrics = json.loads(row.metrics)
-    if "weights_sha256" not in metrics:
-        raise ArtefactError(f"METRICS of version {version} does not name its weights: there is nothing to compare with")
-    return Original(row.version, row.snapshot_id, PipelineConfig.from_json(row.config), metrics)
+    return Original(row.version, row.snapshot_id, PipelineConfig.from_json(row.config), json.loads(row.metrics))
 
 
 def open_reproduction(warehouse: Warehouse, config: PipelineConfig, *, version: int, run_id: str, dag_id: str) -> Run:
@@ -139,10 +139,12 @@ def open_reproduction(warehouse: Warehouse, config: PipelineConfig, *, version: 
         dag_id: Its DAG.
 
     Raises:
-        ArtefactError: There is no such version.
+        ArtefactError: There is no such version, or nobody knows its weights.
     """
-    original = read_original(warehouse, version).config
-    parts = {"preprocessing": original.preprocessing, "model": original.model, "training": original.training}
+    original = read_original(warehouse, version)
+    if WEIGHTS not in original.metrics:
+        raise ArtefactError(f"METRICS of version {version} does not name its weights: there is nothing to compare with")
+    parts = {part: getattr(original.config, part) for part in ("preprocessing", "model", "training")}
     return open_run(
         warehouse,
         config.model_copy(update=parts),
@@ -233,7 +235,7 @@ def _compared(
     if fitted.conditions is None:
         raise ArtefactError(f"{fitted.weights_path} does not tell how it was trained: clear the task train")
     sha256 = fitted.weights_sha256
-    same_weights = sha256 == original.metrics["weights_sha256"]
+    same_weights = sha256 == original.metrics[WEIGHTS]
     if same_weights:
         metrics = original.metrics
         accuracies = _Accuracies(metrics["accuracy"], metrics["accuracy"], metrics["n_images"])

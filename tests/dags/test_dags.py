@@ -43,7 +43,7 @@ INFERENCE = {
 ROLLBACK: dict[str, set[str]] = {"roll_back": set()}
 REPRODUCE = {
     "open_run": {"restore"},
-    "restore": {"preprocess", "train", "compare"},
+    "restore": {"preprocess", "train"},
     "preprocess": {"train", "compare"},
     "train": {"compare"},
     "compare": set(),

@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from dag_runs import Mailbox, kinds, states
+import torch
+from dag_runs import Mailbox, PutImage, kinds, states
+
+from include.store.files import FileStore
 
 pytestmark = pytest.mark.slow
 
@@ -39,3 +42,45 @@ def test_training_again_gives_the_same_weights_and_changes_nothing(
     )
     assert [query(statement) for statement in (LEDGER, VERSIONS)] == before
     assert kinds(mailbox) == []
+
+
+def test_a_version_that_is_not_there_is_told_by_the_run_and_by_mail(
+    run: Run, mailbox: Mailbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reproduction = run("reproduce", version=7)
+
+    assert reproduction.state == "failed"
+    assert states(reproduction)["compare"] == "failed"
+    assert "there is no version 7 in MODEL_VERSIONS" in capfd.readouterr().out
+    assert kinds(mailbox) == ["failed"]
+
+
+def test_an_image_that_was_changed_is_told_and_both_accuracies_are_compared(
+    trained_champion: None, run: Run, query: Query, put_image: PutImage, store: FileStore
+) -> None:
+    # Given: pixels that were pruned, another image at the place of one to train on, and a version of another torch
+    for (segment,) in query("SELECT DISTINCT SEGMENT FROM PIXELS"):
+        store.delete(segment)
+    query("DELETE FROM PIXELS")
+    [(path,)] = query("SELECT MIN(RELATIVE_PATH) FROM SNAPSHOT_IMAGES WHERE SPLIT = 'train'")
+    put_image(path, colour=(7, 8, 9))
+    query(
+        "UPDATE MODEL_VERSIONS SET METRICS = "
+        'PARSE_JSON(REPLACE(TO_JSON(METRICS), \'"torch_version":"\', \'"torch_version":"0.\'))'
+    )
+
+    reproduction = run("reproduce", version=1)
+
+    assert reproduction.state == "success"
+    assert set(states(reproduction)["preprocess"].split()) == {"success"}
+    [(version, is_same, accuracy, original)] = query(
+        "SELECT VERSION, SAME_WEIGHTS, ACCURACY, ORIGINAL_ACCURACY FROM REPRODUCTIONS"
+    )
+    assert (version, is_same, original) == (1, False, 1.0)
+    [(outcome,)] = query("SELECT OUTCOME FROM RUNS WHERE KIND = 'reproduction'")
+    assert outcome.startswith(
+        f"training version 1 again gives other weights: test accuracy {accuracy:.3f}, the original's is 1.000 ("
+    )
+    assert "1 of 60 images of snapshot " in outcome
+    assert f"1 of them to train on (1 another file by now; the first is '{path}' of stage TRAINING_IMAGES)" in outcome
+    assert f"torch {torch.__version__}, then 0.{torch.__version__}" in outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import Context
@@ -20,17 +19,15 @@ class CompareOperator(PipelineOperator):
     accuracy fail nothing: they are what was asked for.
 
     Args:
-        fitted: What `train` returned.
-        restored: What `restore` has found.
+        restored_by: The task whose XCom `restored` tells what was there to train on.
+        trained_by: The task that returns what training again came to.
         **kwargs: As for any pipeline operator.
     """
 
-    template_fields: Sequence[str] = ("fitted", "restored")
-
-    def __init__(self, *, fitted: dict[str, Any], restored: dict[str, Any], **kwargs: Any) -> None:
+    def __init__(self, *, restored_by: str, trained_by: str, **kwargs: Any) -> None:
         super().__init__(trigger_rule="all_done", **kwargs)
-        self.fitted = fitted
-        self.restored = restored
+        self.restored_by = restored_by
+        self.trained_by = trained_by
 
     def execute(self, context: Context) -> Any:
         """Compare, if there is something to compare.
@@ -46,24 +43,25 @@ class CompareOperator(PipelineOperator):
         raise AirflowFailException(f"{outcome}. Nothing was compared; the log of each failed task says why")
 
     def work(self, task: PipelineTask) -> dict[str, Any]:
-        """Return the comparison."""
+        """Return the comparison, as plain JSON: the command reads it, too."""
         from include.catalog.runs import close_run
         from include.models.fitting import FittedModel
         from include.registry.reproduction import compare
         from include.store.restoration import RestoredSnapshot
 
+        ti = task.context["ti"]
         found = compare(
             task.warehouse,
             task.store,
             task.config,
-            FittedModel.from_json(self.fitted),
-            RestoredSnapshot.from_json(self.restored),
+            FittedModel.from_json(ti.xcom_pull(task_ids=self.trained_by)),
+            RestoredSnapshot.from_json(ti.xcom_pull(task_ids=self.restored_by, key="restored")),
             version=task.context["params"]["version"],
             run_id=task.run_id,
         )
         close_run(task.warehouse, run_id=task.run_id, outcome=found.sentence)
         self.log.info("%s", found.sentence)
-        return found.to_json()
+        return {**found.to_json(), "differences": list(found.differences)}
 
 
 def tell_failed_comparison(config: PipelineConfig, context: Context) -> None:
