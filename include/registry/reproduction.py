@@ -6,9 +6,8 @@ are. What it came to is a row of REPRODUCTIONS.
 
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,12 @@ from include.errors import ArtefactError
 from include.handover import Handover
 from include.models.architectures import build
 from include.models.checkpoints import delete_checkpoints
-from include.models.conditions import CONDITIONS, TrainingConditions, is_available
+from include.models.conditions import TrainingConditions, is_available
 from include.models.fitting import FittedModel, fit_snapshot
 from include.models.prediction import predict_logits
 from include.registry.artefacts import load_version
-from include.registry.challenger import EVIDENCE
 from include.registry.comparison import fair_test
+from include.registry.original import Original, read_original
 from include.store.dataset import LabelledImages, read_dataset
 from include.store.files import FileStore
 from include.store.restoration import RestoredSnapshot, refuse_unrestored
@@ -32,13 +31,8 @@ from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
 
-WEIGHTS = "weights_sha256"
-"""Where METRICS names the weights of a version."""
-
 _UNRECORDED = "how the original was computed is not recorded: its version is of an older release"
-_UNEXPLAINED = (
-    "nothing that is recorded explains it: another release of Driftgate, or of a library that torch uses, may"
-)
+_UNEXPLAINED = "nothing that is recorded; another release of Driftgate, or of a library that torch uses, is left"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,32 +69,10 @@ class Reproduction(Handover):
         )
 
 
-class Original(NamedTuple):
-    """A version that is to be trained again."""
-
-    version: int
-    snapshot_id: str
-    config: PipelineConfig
-    metrics: Mapping[str, Any]
-
-    @property
-    def conditions(self) -> TrainingConditions | None:
-        """How and on what it was trained; None: it was registered by an older release, which did not tell."""
-        recorded = self.metrics.get(CONDITIONS)
-        return TrainingConditions.from_json(recorded) if recorded else None
-
-
 class _Accuracies(NamedTuple):
     accuracy: float
     original: float
     n_images: int
-
-
-class _OriginalRow(NamedTuple):
-    version: int
-    snapshot_id: str
-    config: str
-    metrics: str
 
 
 class _Row(NamedTuple):
@@ -112,18 +84,6 @@ class _Row(NamedTuple):
     n_images: int
     computed: str
     differences: str
-
-
-def read_original(warehouse: Warehouse, version: int) -> Original:
-    """Return a version that is to be trained again.
-
-    Raises:
-        ArtefactError: There is no such version.
-    """
-    row = warehouse.fetch_one("reproduce/select_original", _OriginalRow, version=version)
-    if row is None:
-        raise ArtefactError(f"there is no version {version} in MODEL_VERSIONS: name one that was registered")
-    return Original(row.version, row.snapshot_id, PipelineConfig.from_json(row.config), json.loads(row.metrics))
 
 
 def open_reproduction(warehouse: Warehouse, config: PipelineConfig, *, version: int, run_id: str, dag_id: str) -> Run:
@@ -142,8 +102,7 @@ def open_reproduction(warehouse: Warehouse, config: PipelineConfig, *, version: 
         ArtefactError: There is no such version, or nobody knows its weights.
     """
     original = read_original(warehouse, version)
-    if WEIGHTS not in original.metrics:
-        raise ArtefactError(f"METRICS of version {version} does not name its weights: there is nothing to compare with")
+    log.info("the weights of version %d have SHA-256 %s", version, original.weights_sha256)
     parts = {part: getattr(original.config, part) for part in ("preprocessing", "model", "training")}
     return open_run(
         warehouse,
@@ -235,10 +194,9 @@ def _compared(
     if fitted.conditions is None:
         raise ArtefactError(f"{fitted.weights_path} does not tell how it was trained: clear the task train")
     sha256 = fitted.weights_sha256
-    same_weights = sha256 == original.metrics[WEIGHTS]
+    same_weights = sha256 == original.weights_sha256
     if same_weights:
-        metrics = original.metrics
-        accuracies = _Accuracies(metrics["accuracy"], metrics["accuracy"], metrics["n_images"])
+        accuracies = _Accuracies(original.accuracy, original.accuracy, original.n_test_images)
     else:
         accuracies = _measure(warehouse, store, config, fitted, original)
     return Reproduction(
@@ -261,7 +219,7 @@ def _measure(
     The original's accuracy is the one that was measured then; if test images are lost, it answers those that are left.
     """
     dataset = read_dataset(warehouse, store, snapshot_id=original.snapshot_id, preprocessing=config.preprocessing)
-    champion = (original.metrics.get(EVIDENCE) or {}).get("champion_version")
+    champion = original.champion_version
     test = fair_test(
         warehouse,
         dataset,
@@ -271,8 +229,8 @@ def _measure(
     weights = str(store.local_path(fitted.weights_path))
     model = build(config.model.architecture, n_classes=len(dataset.classes), weights=weights)
     accuracy = _share_right(predict_logits(model, test.images), test)
-    if len(test.labels) == original.metrics["n_images"]:
-        return _Accuracies(accuracy, original.metrics["accuracy"], len(test.labels))
+    if len(test.labels) == original.n_test_images:
+        return _Accuracies(accuracy, original.accuracy, len(test.labels))
     theirs = load_version(warehouse, store, original.version).model
     return _Accuracies(accuracy, _share_right(predict_logits(theirs, test.images), test), len(test.labels))
 
@@ -286,15 +244,13 @@ def _differences(
 ) -> tuple[str, ...]:
     """Say what was not as it was when the version was trained, as far as that is known."""
     found = [restored.sentence] if restored.n_all_lost else []
-    n_then = original.metrics["n_training_images"]
-    if n_training_images != n_then:
-        found.append(f"trained on {n_training_images} images, then {n_then}")
+    if n_training_images != original.n_training_images:
+        found.append(f"trained on {n_training_images} images, then {original.n_training_images}")
     then = original.conditions
     found += now.differences(then) if then is not None else [_UNRECORDED]
-    if original.config.model.weights != "none":
-        found.append(
-            f"what training starts from (model.weights: {original.config.model.weights}) may be another by now"
-        )
+    start = original.config.model.weights
+    if start != "none":
+        found.append(f"training starts from the weights {start}, which may be others by now")
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ class RestoreOperator(PipelineOperator):
     def work(self, task: PipelineTask) -> list[dict[str, Any]]:
         """Return the batches that `preprocess` is mapped over; none if all pixels are in the store."""
         from include.catalog.plan import into_batches
-        from include.registry.reproduction import read_original
+        from include.registry.original import read_original
         from include.store.batches import write_batches
         from include.store.restoration import plan_restoration
 
