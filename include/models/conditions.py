@@ -10,9 +10,6 @@ import torch
 from include.handover import Handover
 from include.models.compute import Compute
 
-CONDITIONS = "conditions"
-"""Where METRICS of a version tells them; versions of older releases do not."""
-
 _CPU_INFO = Path("/proc/cpuinfo")
 _MODEL_NAME = "model name"
 

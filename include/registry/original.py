@@ -1,14 +1,20 @@
-"""A version as it was made: what training it again starts from, and what that is compared with."""
+"""A version as it was made: what training it again starts from and is compared with, and the run that does it."""
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from include.catalog.runs import Run, open_run
 from include.config import PipelineConfig
 from include.errors import ArtefactError
-from include.models.conditions import CONDITIONS, TrainingConditions
 from include.registry.challenger import EVIDENCE
 from include.warehouse.session import Warehouse
+
+log = logging.getLogger(__name__)
+
+CONDITIONS = "conditions"
+"""Where METRICS tells how and on what a version was trained; those of older releases do not."""
 
 
 class Original(NamedTuple):
@@ -18,12 +24,6 @@ class Original(NamedTuple):
     snapshot_id: str
     config: PipelineConfig
     metrics: Mapping[str, Any]
-
-    @property
-    def conditions(self) -> TrainingConditions | None:
-        """How and on what it was trained; None: it was registered by an older release, which did not tell."""
-        recorded = self.metrics.get(CONDITIONS)
-        return TrainingConditions.from_json(recorded) if recorded else None
 
     @property
     def weights_sha256(self) -> str:
@@ -78,3 +78,31 @@ def read_original(warehouse: Warehouse, version: int) -> Original:
     if row is None:
         raise ArtefactError(f"there is no version {version} in MODEL_VERSIONS: name one that was registered")
     return Original(row.version, row.snapshot_id, PipelineConfig.from_json(row.config), json.loads(row.metrics))
+
+
+def open_reproduction(warehouse: Warehouse, config: PipelineConfig, *, version: int, run_id: str, dag_id: str) -> Run:
+    """Store a run that trains a version again, with the version's own preprocessing, model and training.
+
+    Where images and files lie is as the pipeline file says now.
+
+    Args:
+        warehouse: A session, not in a transaction.
+        config: The pipeline file.
+        version: The version.
+        run_id: The run.
+        dag_id: Its DAG.
+
+    Raises:
+        ArtefactError: There is no such version, or nobody knows its weights.
+    """
+    original = read_original(warehouse, version)
+    log.info("the weights of version %d have SHA-256 %s", version, original.weights_sha256)
+    parts = {part: getattr(original.config, part) for part in ("preprocessing", "model", "training")}
+    return open_run(
+        warehouse,
+        config.model_copy(update=parts),
+        run_id=run_id,
+        dag_id=dag_id,
+        kind="reproduction",
+        reason=f"train version {version} again",
+    )

@@ -15,7 +15,6 @@ from include.models.artefact import save
 from include.models.baseline import Baseline, build_baseline
 from include.models.calibration import fit_temperature, softmax
 from include.models.checkpoints import delete_checkpoints
-from include.models.conditions import CONDITIONS
 from include.models.confusion_matrix import confusion_matrix_png
 from include.models.evaluation import Evaluation, evaluate
 from include.models.evidence import PairedEvidence, pair_answers
@@ -27,6 +26,7 @@ from include.registry.baselines import count_undecodable, held_out_statistics
 from include.registry.challenger import EVIDENCE, Challenger, read_evidence
 from include.registry.comparison import ask_champion, fair_test, load_champion
 from include.registry.ledger import NO_CHAMPION_SEQ, register
+from include.registry.original import CONDITIONS
 from include.store.dataset import LabelledImages, read_dataset
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse

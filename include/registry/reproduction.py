@@ -1,37 +1,32 @@
-"""A version trained again from what it was trained from: its snapshot, its config, its way of computing.
+"""A version and what training it again has come to, compared: the weights, and if they differ the accuracies.
 
-It is compared with the version and nothing else: no version is registered, the champion and the ledger stay as they
-are. What it came to is a row of REPRODUCTIONS.
+No version is registered, the champion and the ledger stay as they are. The comparison is a row of REPRODUCTIONS.
 """
 
 import json
-import logging
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from include.catalog.runs import Run, open_run
 from include.config import PipelineConfig
 from include.errors import ArtefactError
 from include.handover import Handover
 from include.models.architectures import build
 from include.models.checkpoints import delete_checkpoints
-from include.models.conditions import TrainingConditions, is_available
-from include.models.fitting import FittedModel, fit_snapshot
+from include.models.conditions import TrainingConditions
+from include.models.fitting import FittedModel
 from include.models.prediction import predict_logits
 from include.registry.artefacts import load_version
 from include.registry.comparison import fair_test
 from include.registry.original import Original, read_original
+from include.registry.training_again import UNRECORDED, conditions_of
 from include.store.dataset import LabelledImages, read_dataset
 from include.store.files import FileStore
-from include.store.restoration import RestoredSnapshot, refuse_unrestored
+from include.store.restoration import RestoredSnapshot
 from include.warehouse.session import Warehouse
 
-log = logging.getLogger(__name__)
-
-_UNRECORDED = "how the original was computed is not recorded: its version is of an older release"
 _UNEXPLAINED = "nothing that is recorded; another release of Driftgate, or of a library that torch uses, is left"
 
 
@@ -84,65 +79,6 @@ class _Row(NamedTuple):
     n_images: int
     computed: str
     differences: str
-
-
-def open_reproduction(warehouse: Warehouse, config: PipelineConfig, *, version: int, run_id: str, dag_id: str) -> Run:
-    """Store a run that trains a version again, with the version's own preprocessing, model and training.
-
-    Where images and files lie is as the pipeline file says now.
-
-    Args:
-        warehouse: A session, not in a transaction.
-        config: The pipeline file.
-        version: The version.
-        run_id: The run.
-        dag_id: Its DAG.
-
-    Raises:
-        ArtefactError: There is no such version, or nobody knows its weights.
-    """
-    original = read_original(warehouse, version)
-    log.info("the weights of version %d have SHA-256 %s", version, original.weights_sha256)
-    parts = {part: getattr(original.config, part) for part in ("preprocessing", "model", "training")}
-    return open_run(
-        warehouse,
-        config.model_copy(update=parts),
-        run_id=run_id,
-        dag_id=dag_id,
-        kind="reproduction",
-        reason=f"train version {version} again",
-    )
-
-
-def train_again(
-    warehouse: Warehouse,
-    store: FileStore,
-    config: PipelineConfig,
-    restored: RestoredSnapshot,
-    *,
-    version: int,
-    run_id: str,
-) -> FittedModel:
-    """Train on the snapshot of a version as the version was trained, and compute as it did, if this machine can.
-
-    Args:
-        warehouse: A session, not in a transaction.
-        store: The pipeline's files.
-        config: The run's config.
-        restored: The snapshot, with its pixels in the store as far as they are to be had.
-        version: The version.
-        run_id: The run that trains.
-
-    Raises:
-        SnapshotError: Pixels are missing that were restored, or what is left makes no data set.
-        ModelError: The model cannot be built, or training diverged.
-    """
-    refuse_unrestored(warehouse, store, restored, preprocessing=config.preprocessing)
-    then = read_original(warehouse, version).conditions
-    compute = then.compute if then is not None and is_available(then.compute) else None
-    if compute is None:
-        log.warning("%s", _UNRECORDED if then is None else f"this machine cannot compute on {then.compute}")
-    return fit_snapshot(warehouse, store, config, snapshot_id=restored.snapshot_id, run_id=run_id, compute=compute)
 
 
 def compare(
@@ -246,8 +182,10 @@ def _differences(
     found = [restored.sentence] if restored.n_all_lost else []
     if n_training_images != original.n_training_images:
         found.append(f"trained on {n_training_images} images, then {original.n_training_images}")
-    then = original.conditions
-    found += now.differences(then) if then is not None else [_UNRECORDED]
+    then = conditions_of(original)
+    found += now.differences(then) if then is not None else [UNRECORDED]
+    if now.compute.device == "cuda":
+        found.append("on CUDA some sums are made in no fixed order, so that the same GPU may come to other weights")
     start = original.config.model.weights
     if start != "none":
         found.append(f"training starts from the weights {start}, which may be others by now")

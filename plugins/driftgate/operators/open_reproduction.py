@@ -8,7 +8,7 @@ class OpenReproductionOperator(PipelineOperator):
 
     def work(self, task: PipelineTask) -> dict[str, str]:
         """Return the run's id and the digest of its config."""
-        from include.registry.reproduction import open_reproduction
+        from include.registry.original import open_reproduction
 
         version = task.context["params"]["version"]
         run = open_reproduction(task.warehouse, self.config, version=version, run_id=task.run_id, dag_id=task.dag_id)

@@ -22,7 +22,7 @@ class TrainAgainOperator(PipelineOperator):
 
     def work(self, task: PipelineTask) -> dict[str, Any]:
         """Return a reference to the weights in the store."""
-        from include.registry.reproduction import train_again
+        from include.registry.training_again import train_again
         from include.store.restoration import RestoredSnapshot
 
         fitted = train_again(

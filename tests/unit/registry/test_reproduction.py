@@ -23,9 +23,10 @@ from include.images.preprocess import read_digests
 from include.models import training as training_module
 from include.models.compute import Compute
 from include.models.fitting import FittedModel, fit_snapshot
-from include.registry.original import read_original
+from include.registry.original import open_reproduction, read_original
 from include.registry.registration import evaluate_and_register
-from include.registry.reproduction import Reproduction, compare, open_reproduction, train_again
+from include.registry.reproduction import Reproduction, compare
+from include.registry.training_again import conditions_of, train_again
 from include.store.batches import write_batches
 from include.store.files import FileStore
 from include.store.preparation import prepare_batch
@@ -147,7 +148,7 @@ def set_metrics(query: Query, **changes: Any) -> None:
 
 
 def test_a_version_tells_how_and_on_what_it_was_trained(again: Again) -> None:
-    conditions = read_original(again.warehouse, 1).conditions
+    conditions = conditions_of(read_original(again.warehouse, 1))
 
     assert conditions is not None
     assert (conditions.compute, conditions.torch_version) == (ORIGINAL_COMPUTE, torch.__version__)
@@ -198,7 +199,7 @@ def test_a_version_of_an_older_release_is_trained_as_it_would_be_today_and_that_
 def test_a_version_that_was_computed_on_another_device_is_told_so(
     again: Again, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    then = read_original(again.warehouse, 1).conditions
+    then = conditions_of(read_original(again.warehouse, 1))
     assert then is not None
     gpu = dataclasses.replace(then, compute=Compute(device="cuda", dtype="bfloat16"), processor="H100")
     set_metrics(query, conditions=gpu.to_json())
