@@ -7,6 +7,7 @@ import pytest
 import torch
 from dag_runs import Mailbox, PutImage, kinds, states
 
+from include.config import PipelineConfig
 from include.store.files import FileStore
 
 pytestmark = pytest.mark.slow
@@ -84,3 +85,25 @@ def test_an_image_that_was_changed_is_told_and_both_accuracies_are_compared(
     assert "1 of 60 images of snapshot " in outcome
     assert f"1 of them to train on (1 another file by now; the first is '{path}' of stage TRAINING_IMAGES)" in outcome
     assert f"torch {torch.__version__}, then 0.{torch.__version__}" in outcome
+
+
+@pytest.mark.parametrize("params", [{}, {"version": 0}, {"version": "1"}, {"version": None}])
+def test_a_run_without_a_version_is_refused(run: Run, query: Query, params: dict[str, Any]) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError, match="version"):
+        run("reproduce", **params)
+
+    assert query("SELECT COUNT(*) FROM RUNS") == [(0,)]
+
+
+def test_the_form_describes_its_field(
+    write_pipeline: Callable[[PipelineConfig], object], load_dags: Callable[[], Any], config: PipelineConfig
+) -> None:
+    write_pipeline(config)
+    dag = load_dags().dags[f"{config.name}_reproduce"]
+
+    assert set(dag.params) == {"version"}
+    assert dag.params.get_param("version").description
+    assert "Idempotent" in dag.doc_md
+    assert dag.schedule is None
