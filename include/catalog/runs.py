@@ -7,7 +7,7 @@ from include.config import PipelineConfig
 from include.errors import WarehouseError
 from include.warehouse.session import Warehouse
 
-RunKind = Literal["training", "inference", "rollback", "forget", "backtest"]
+RunKind = Literal["training", "inference", "rollback", "forget", "backtest", "reproduction"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -190,6 +190,12 @@ class AirflowApi:
             position.n_lines = len(lines)
         return new
 
+    def returned(self, run: DagRun, task_id: str) -> Any:
+        """Return what a task that is not mapped has returned, None if it has returned nothing."""
+        path = f"{_run_path(run.dag_id, run.run_id)}/taskInstances/{quote(task_id, safe='')}/xcomEntries/return_value"
+        answer = self._send("GET", path)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else checked(answer).json()["value"]
+
     def log_page(self, run: DagRun, task: TaskInstance) -> str:
         """Return the address of the page with a task's log."""
         mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from include.commands import accept, backtest, labels, lifecycle, pipelines, retention, runs
+from include.commands import accept, backtest, labels, lifecycle, pipelines, reproduce, retention, runs
 from include.commands.demo.verb import demo
 from include.errors import DriftgateError
 
@@ -47,6 +47,7 @@ app.command()(pipelines.status)
 app.command()(accept.accept)
 app.command()(labels.labels)
 app.command()(backtest.backtest)
+app.command()(reproduce.reproduce)
 app.command()(retention.prune)
 app.command()(retention.forget)
 app.command()(demo)

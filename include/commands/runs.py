@@ -103,7 +103,7 @@ def run_dag(
     """Trigger a pipeline's DAG and follow the run.
 
     Args:
-        kind: training, inference or rollback.
+        kind: training, inference, rollback or reproduce.
         name: The pipeline.
         given: The run's parameters; those that are None are left to the pipeline file.
         state: The instance, if the environment names no other Airflow.

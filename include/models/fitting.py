@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import torch
 from safetensors.torch import save
@@ -10,6 +11,8 @@ from include.config import PipelineConfig
 from include.handover import Handover
 from include.images.preprocessing import preprocessing_digest
 from include.models.checkpoints import Checkpoints, TrainingIdentity
+from include.models.compute import Compute
+from include.models.conditions import TrainingConditions
 from include.models.training import train
 from include.store.dataset import Dataset, read_dataset
 from include.store.files import FileStore, sha256_of_bytes
@@ -28,6 +31,13 @@ class FittedModel(Handover):
     n_training_images: int
     """The images that were really used."""
     seconds: float
+    conditions: TrainingConditions | None = None
+    """How and on what it was trained; None: a task of an older release has trained it."""
+
+    @property
+    def weights_sha256(self) -> str:
+        """The digest of the weights, which names their file."""
+        return PurePosixPath(self.weights_path).stem
 
 
 def seed_of(snapshot_id: str) -> int:
@@ -36,7 +46,13 @@ def seed_of(snapshot_id: str) -> int:
 
 
 def fit_snapshot(
-    warehouse: Warehouse, store: FileStore, config: PipelineConfig, *, snapshot_id: str, run_id: str
+    warehouse: Warehouse,
+    store: FileStore,
+    config: PipelineConfig,
+    *,
+    snapshot_id: str,
+    run_id: str,
+    compute: Compute | None = None,
 ) -> FittedModel:
     """Train on a snapshot as the run's config says, from where an earlier try of the same run left off.
 
@@ -46,6 +62,7 @@ def fit_snapshot(
         config: The run's config.
         snapshot_id: The snapshot.
         run_id: The run that trains; the checkpoints are its own.
+        compute: How to compute; by default as an earlier try did, or whatever is fastest.
 
     Raises:
         SnapshotError: The snapshot's readable images do not make a data set.
@@ -69,6 +86,7 @@ def fit_snapshot(
         settings=config.training,
         seed=seed_of(snapshot_id),
         horizontal_flip=config.training.horizontal_flip,
+        compute=compute,
         checkpoints=Checkpoints(
             store=store, run_id=run_id, identity=_identity(config, dataset, snapshot_id=snapshot_id)
         ),
@@ -81,6 +99,9 @@ def fit_snapshot(
         weights_path=weights_path,
         n_training_images=trained.n_images,
         seconds=round(trained.seconds, 3),
+        conditions=TrainingConditions.here(
+            trained.compute, preprocessing_digest=preprocessing_digest(config.preprocessing)
+        ),
     )
 
 

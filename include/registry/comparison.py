@@ -57,14 +57,16 @@ def load_champion(warehouse: Warehouse, store: FileStore) -> LoadedChampion | No
     return LoadedChampion(champion.version, champion.event_seq, load_version(warehouse, store, champion.version))
 
 
-def fair_test(warehouse: Warehouse, dataset: Dataset, *, snapshot_id: str, champion: LoadedChampion | None) -> FairTest:
+def fair_test(
+    warehouse: Warehouse, dataset: Dataset, *, snapshot_id: str, champion_snapshot_id: str | None
+) -> FairTest:
     """Return the test side without the images that the challenger or the champion was trained on.
 
     Args:
         warehouse: A session.
         dataset: The challenger's data set.
         snapshot_id: The snapshot that it is.
-        champion: The champion, whose card names its own snapshot.
+        champion_snapshot_id: What the champion was trained on; None: there is none.
 
     Raises:
         SnapshotError: None is left.
@@ -75,7 +77,7 @@ def fair_test(warehouse: Warehouse, dataset: Dataset, *, snapshot_id: str, champ
             "snapshots/select_trained_on",
             _Content,
             snapshot_id=snapshot_id,
-            champion_snapshot_id=champion.model.card.snapshot_id if champion else snapshot_id,
+            champion_snapshot_id=champion_snapshot_id or snapshot_id,
         )
     }
     test = dataset.test

@@ -26,6 +26,7 @@ from include.registry.baselines import count_undecodable, held_out_statistics
 from include.registry.challenger import EVIDENCE, Challenger, read_evidence
 from include.registry.comparison import ask_champion, fair_test, load_champion
 from include.registry.ledger import NO_CHAMPION_SEQ, register
+from include.registry.original import CONDITIONS
 from include.store.dataset import LabelledImages, read_dataset
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse
@@ -104,6 +105,7 @@ def evaluate_and_register(
             "training_seconds": fitted.seconds,
             "fitted_path": fitted.weights_path,
             "weights_sha256": saved.weights_sha256,
+            CONDITIONS: fitted.conditions.to_json() if fitted.conditions else None,
         },
         n_training_images=fitted.n_training_images,
         artifact_path=path,
@@ -127,7 +129,12 @@ def _measure(
 ) -> _Measured:
     champion = load_champion(warehouse, store)
     dataset = read_dataset(warehouse, store, snapshot_id=fitted.snapshot_id, preprocessing=config.preprocessing)
-    test = fair_test(warehouse, dataset, snapshot_id=fitted.snapshot_id, champion=champion)
+    test = fair_test(
+        warehouse,
+        dataset,
+        snapshot_id=fitted.snapshot_id,
+        champion_snapshot_id=champion.model.card.snapshot_id if champion else None,
+    )
     model = build(
         config.model.architecture,
         n_classes=len(dataset.classes),

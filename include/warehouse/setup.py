@@ -29,6 +29,9 @@ _TABLES_AND_VIEWS = (
     "drift_checks",
     "cure_checks",
     "accepted_checks",
+    "approval_requests",
+    "alerts",
+    "reproductions",
     "pipeline_lock",
     "predictions",
     "champion",
@@ -56,7 +59,8 @@ def run_setup(warehouse: Warehouse, config: PipelineConfig) -> None:
         warehouse.run("setup/create_internal_stage", identifiers={"stage": quote_identifier(name)})
     for name in _TABLES_AND_VIEWS:
         warehouse.run(f"setup/create_{name}")
-    warehouse.run("setup/add_check_id_to_runs")
+    for statement in ("add_check_id_to_runs", "add_request_id_to_model_events"):
+        warehouse.run(f"setup/{statement}")
     _add_what_answers_and_baselines_lack(warehouse)
     _add_what_checks_lack(warehouse)
     for name in ("first_answers", "labelled_answers", "check_accuracy"):

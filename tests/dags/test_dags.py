@@ -41,7 +41,14 @@ INFERENCE = {
     "report_failures": set(),
 }
 ROLLBACK: dict[str, set[str]] = {"roll_back": set()}
-DAGS = {"training": TRAINING, "inference": INFERENCE, "rollback": ROLLBACK}
+REPRODUCE = {
+    "open_run": {"restore"},
+    "restore": {"preprocess", "train"},
+    "preprocess": {"train", "compare"},
+    "train": {"compare"},
+    "compare": set(),
+}
+DAGS = {"training": TRAINING, "inference": INFERENCE, "rollback": ROLLBACK, "reproduce": REPRODUCE}
 DAG_IDS = {f"{name}_{kind}" for name in ("clothing", "digits") for kind in DAGS}
 
 

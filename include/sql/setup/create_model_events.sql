@@ -1,5 +1,5 @@
 -- The ledger: append-only. EVENT is REGISTERED, GATE_PASSED, GATE_FAILED, APPROVED, REJECTED, PROMOTED or ROLLED_BACK;
--- VERSION of a rollback is the version that it restores.
+-- VERSION of a rollback is the version that it restores; REQUEST_ID of an answer the request that it answers.
 CREATE TABLE IF NOT EXISTS MODEL_EVENTS (
     EVENT_SEQ NUMBER NOT NULL PRIMARY KEY,
     EVENT VARCHAR NOT NULL,
@@ -8,5 +8,6 @@ CREATE TABLE IF NOT EXISTS MODEL_EVENTS (
     ACTOR VARCHAR NOT NULL,
     REASON VARCHAR,
     RUN_ID VARCHAR,
-    AT TIMESTAMP_NTZ NOT NULL
+    AT TIMESTAMP_NTZ NOT NULL,
+    REQUEST_ID VARCHAR
 )

@@ -128,9 +128,9 @@ def test_help_has_an_example(capsys):
     assert "./driftgate rollback digits --to 1 --reason" in " ".join(capsys.readouterr().out.split())
 
 
-def test_up_waits_for_the_rollback_dag_too_and_lets_it_run(tmp_path):
+def test_up_waits_for_the_dags_that_are_read_last_and_lets_them_run(tmp_path):
     # Given: an Airflow that reads the DAG files one after the other
-    kinds = ["training", "inference", "rollback"]
+    kinds = ["training", "inference", "rollback", "reproduce"]
     read = iter([kinds[:1], kinds[:2], kinds])
 
     def dags(request):

@@ -13,8 +13,10 @@ PLUGINS = ROOT / "plugins"
 HEAVY = {"torch", "torchvision", "evidently", "sklearn", "matplotlib", "PIL"}
 NEEDED = {
     "train": {"torch"},
+    "train_again": {"torch"},
     "evaluate": {"torch", "matplotlib", "PIL"},
     "predict": {"torch", "PIL"},
+    "compare": {"torch", "PIL"},
     "preprocess": {"PIL"},
     "freeze_snapshot": {"PIL"},
     "request_labels": {"PIL"},

@@ -1,0 +1,15 @@
+-- A row is what training a version again came to. ACCURACY and ORIGINAL_ACCURACY are on the same N_IMAGES test images;
+-- COMPUTED: how and on what it was trained again; DIFFERENCES: what may explain that the weights are others, or that
+-- fewer images were there.
+CREATE TABLE IF NOT EXISTS REPRODUCTIONS (
+    RUN_ID VARCHAR NOT NULL PRIMARY KEY,
+    VERSION NUMBER NOT NULL,
+    SAME_WEIGHTS BOOLEAN NOT NULL,
+    WEIGHTS_SHA256 VARCHAR NOT NULL,
+    ACCURACY FLOAT NOT NULL,
+    ORIGINAL_ACCURACY FLOAT NOT NULL,
+    N_IMAGES NUMBER NOT NULL,
+    COMPUTED VARIANT NOT NULL,
+    DIFFERENCES VARIANT NOT NULL,
+    REPRODUCED_AT TIMESTAMP_NTZ NOT NULL
+)
