@@ -58,6 +58,7 @@ VALUES: dict[str, Any] = {
     "held_out": "{}",
     "image_statistics": "{}",
     "incoming_stage": "INCOMING_IMAGES",
+    "is_every": False,
     "keep_seconds": 86_400,
     "kept_contents": ["c0ffee"],
     "kind": "training",
@@ -73,6 +74,7 @@ VALUES: dict[str, Any] = {
     "n_images": 1,
     "n_sample": 10,
     "n_training_images": 1,
+    "n_versions": None,
     "n_windows": 3,
     "outcome": "it's done",
     "p_value": 0.01,
@@ -103,6 +105,7 @@ VALUES: dict[str, Any] = {
     "training_stage": "TRAINING_IMAGES",
     "verdict": "STABLE",
     "version": 1,
+    "versions": [1, 2],
     "window_size": 20,
     "windows": "[[0, 1, 1, 9, 1]]",
 }
