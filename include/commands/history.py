@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # half a second to import
     from include.registry.history import VersionHistory
     from include.warehouse.session import Warehouse
 
-_DIGEST_SHOWN = 12
+_DIGEST_SHOWN = 8
 """How many characters of a digest a table shows; --version and --json have all of it."""
 _STATE_STYLES = {"champion": "green", "recalled": "yellow", "refused by the gate": "red"}
 
@@ -94,12 +94,14 @@ def _list(warehouse: "Warehouse", config: PipelineConfig, limit: int | None, out
 def _table(versions: Sequence["VersionHistory"]) -> Table:
     table = Table(box=None, pad_edge=False)
     table.add_column("version", justify="right")
-    for heading in ("trained", "snapshot"):
-        table.add_column(heading)
+    # so wide that in 80 columns a cell breaks between words
+    table.add_column("trained", min_width=10)
+    table.add_column("snapshot", min_width=_DIGEST_SHOWN)
     for heading in ("images", "accuracy"):
-        table.add_column(heading, justify="right")
-    for heading in ("gate", "let in by", "champion", "state"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, justify="right", min_width=len(heading))
+    table.add_column("gate", min_width=6)
+    table.add_column("let in by", overflow="fold", min_width=9)
+    table.add_column("state", overflow="fold", min_width=12)
     for found in versions:
         table.add_row(
             str(found.version),
@@ -109,8 +111,7 @@ def _table(versions: Sequence["VersionHistory"]) -> Table:
             "-" if found.accuracy is None else f"{found.accuracy:.3f}",
             "-" if found.gate is None else "passed" if found.gate.is_passed else "failed",
             Text(printable(_let_in_by(found))),  # Text, as a name in square brackets would be taken for markup
-            _validity(found),
-            Text(found.state, style=_STATE_STYLES.get(found.state, "")),
+            Text(_state(found), style=_STATE_STYLES.get(found.state, "")),
         )
     return table
 
@@ -123,11 +124,11 @@ def _let_in_by(found: "VersionHistory") -> str:
     return ", ".join(dict.fromkeys(people)) or "-"
 
 
-def _validity(found: "VersionHistory") -> str:
-    """Return when a version was champion, in a cell."""
+def _state(found: "VersionHistory") -> str:
+    """Return what a version is and when it was champion, in a cell."""
     if found.valid_from is None:
-        return "-"
-    end = f"{found.valid_to:%Y-%m-%d %H:%M}" if found.valid_to else "now"
+        return found.state
+    end = f"to {found.valid_to:%Y-%m-%d %H:%M}" if found.valid_to else "until now"
     n = len(found.periods)
-    times = f" ({n} times)" if n > 1 else ""
-    return f"{found.valid_from:%Y-%m-%d %H:%M} to {end}{times}"
+    times = f", {n} times" if n > 1 else ""
+    return f"{found.state}; valid {found.valid_from:%Y-%m-%d %H:%M} {end}{times}"

@@ -119,8 +119,9 @@ def _promoted(history: "VersionHistory") -> Iterator[str]:
 def _rollback(rollback: "RollbackEffect") -> str:
     came = "" if rollback.from_version is None else f" from version {rollback.from_version}"
     why = f": {rollback.reason}" if rollback.reason else ""
-    effect = "champion again" if rollback.effect == "RESTORED" else f"recalled, in favour of version {rollback.version}"
-    return f"{effect} on {moment(rollback.at)} by {rollback.actor}, who rolled back{came}{why}"
+    effect = "champion again" if rollback.effect == "RESTORED" else "recalled"
+    went_back = f"by a rollback{came} to version {rollback.version}"
+    return f"{effect} on {moment(rollback.at)} by {rollback.actor}, {went_back}{why}"
 
 
 def _periods(history: "VersionHistory") -> Iterator[str]:
