@@ -105,7 +105,7 @@ class _AnswerRow(NamedTuple):
     run_id: str
     commit_seq: int
     is_first: bool | None
-    is_current: bool
+    is_preferred: bool
     check_id: str | None
     verdict: str | None
     action: str | None
@@ -124,18 +124,20 @@ def explain_image(warehouse: Warehouse, config: PipelineConfig, relative_path: s
     Raises:
         UnknownImageError: The catalog has no such path; similar ones are named, and whether one was erased on request.
     """
-    stage_names = [config.stages.training.name, config.stages.incoming.name]
+    incoming = config.stages.incoming.name
+    stage_names = [config.stages.training.name, incoming]
     place: dict[str, Any] = {"stage_names": stage_names, "relative_path": relative_path}
     files = warehouse.fetch("history/select_files", FileVersion, **place)
     if not files:
         raise UnknownImageError(_unknown(warehouse, config, relative_path, stage_names))
     labels = warehouse.fetch("history/select_labels", GivenLabel, **place)
-    rows = warehouse.fetch("history/select_answers", _AnswerRow, incoming_stage=config.stages.incoming.name, **place)
+    rows = warehouse.fetch("history/select_answers", _AnswerRow, **place)
+    live = {(file.stage, file.etag) for file in files if file.gone_at is None and file.stage == incoming}
     return Explanation(
         relative_path=relative_path,
         files=tuple(_file(row) for row in files),
         labels=tuple(label._replace(labelled_at=_utc(label.labelled_at)) for label in labels),
-        answers=tuple(_answer(row) for row in rows),
+        answers=tuple(_answer(row, is_current=row.is_preferred and (row.stage, row.etag) in live) for row in rows),
         versions=read_versions_history(warehouse, sorted({row.version for row in rows})) if rows else {},
     )
 
@@ -164,7 +166,7 @@ def _file(row: FileVersion) -> FileVersion:
     )
 
 
-def _answer(row: _AnswerRow) -> Answer:
+def _answer(row: _AnswerRow, *, is_current: bool) -> Answer:
     return Answer(
         stage=row.stage,
         etag=row.etag,
@@ -175,7 +177,7 @@ def _answer(row: _AnswerRow) -> Answer:
         run_id=row.run_id,
         commit_seq=row.commit_seq,
         is_first=bool(row.is_first),
-        is_current=row.is_current,
+        is_current=is_current,
         verdict=_verdict(row),
     )
 
