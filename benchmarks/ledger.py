@@ -87,7 +87,8 @@ def ledger_figures(folder: Path, *, n_answers: int = N_ANSWERS, n_runs: int = 7)
     """
     with own_warehouse(folder) as own:
         fill_ledger(own.warehouse, n_versions=N_VERSIONS)
-        path = fill_answers(own.warehouse, n_answers=n_answers, n_versions=N_VERSIONS)
+        stage = own.config.stages.incoming.name
+        path = fill_answers(own.warehouse, stage=stage, n_answers=n_answers, n_versions=N_VERSIONS)
         environment = _environment(folder, own)
         os.environ.update(environment)  # Airflow reads it when it is first imported
         load = os.getloadavg()[0]

@@ -85,7 +85,7 @@ FROM (SELECT ROW_NUMBER() OVER (ORDER BY NULL) AS N FROM TABLE(GENERATOR(ROWCOUN
 _ANSWERS = """
 INSERT INTO PREDICTIONS
 SELECT
-    'INCOMING', MD5(N::VARCHAR) || '.jpg', 'e' || N::VARCHAR, 1 + FLOOR((N - 1) / %(of_version)s),
+    %(stage)s, MD5(N::VARCHAR) || '.jpg', 'e' || N::VARCHAR, 1 + FLOOR((N - 1) / %(of_version)s),
     'class ' || MOD(N, 10)::VARCHAR, 0.9, PARSE_JSON('[0.9,0.1]'), SYSDATE(), 'run ' || FLOOR(N / 2000)::VARCHAR, N,
     512, 1024, 0.5, 0.25, 0.1, PARSE_JSON('[0.1,0.2]'), TRUE
 FROM (SELECT ROW_NUMBER() OVER (ORDER BY NULL) AS N FROM TABLE(GENERATOR(ROWCOUNT => %(n_answers)s)))
@@ -126,17 +126,18 @@ def fill_ledger(warehouse: Warehouse, *, n_versions: int) -> None:
     _run(warehouse, _REQUESTS, evidence=json.dumps(evidence))
 
 
-def fill_answers(warehouse: Warehouse, *, n_answers: int, n_versions: int) -> str:
+def fill_answers(warehouse: Warehouse, *, stage: str, n_answers: int, n_versions: int) -> str:
     """Write answers, images and drift checks, and return the path of an image that several versions have answered.
 
     Args:
         warehouse: A session on a pipeline with versions.
+        stage: Where the images are said to lie.
         n_answers: How many answers; the versions have as many each.
         n_versions: How many versions there are.
     """
     n_checks = n_versions * _N_WINDOWS
     middle = {"commit_seq": n_answers // 2}
-    _run(warehouse, _ANSWERS, n_answers=n_answers, of_version=n_answers // n_versions)
+    _run(warehouse, _ANSWERS, stage=stage, n_answers=n_answers, of_version=n_answers // n_versions)
     _run(warehouse, _CHECKS, n_checks=n_checks, n_windows=_N_WINDOWS, size=n_answers // n_checks)
     _run(warehouse, _IMAGES)
     _run(warehouse, _ANSWER_AGAIN, n_answers=n_answers, n_times=N_ANSWERS_OF_IMAGE - 1, **middle)

@@ -179,6 +179,18 @@ def test_an_unknown_image_is_told_in_one_line_with_similar_ones(
     assert "the most similar are shirt/\\x1b[31m1.png (stage INCOMING_IMAGES)" in str(told.value)
 
 
+def test_a_misspelt_path_is_found_among_thousands(warehouse: Warehouse, config: PipelineConfig, query: Query) -> None:
+    query(
+        "INSERT INTO IMAGES (STAGE, RELATIVE_PATH, ETAG, SIZE, FIRST_SEEN_AT) SELECT 'INCOMING_IMAGES', "
+        "'shirt/' || MD5(N::VARCHAR) || '.png', 'e', 1, SYSDATE() "
+        "FROM (SELECT ROW_NUMBER() OVER (ORDER BY NULL) AS N FROM TABLE(GENERATOR(ROWCOUNT => 3000)))"
+    )
+    ((path,),) = query("SELECT MAX(RELATIVE_PATH) FROM IMAGES")
+
+    with pytest.raises(UnknownImageError, match=f"the most similar are {path} "):
+        explain_image(warehouse, config, path.replace(".png", "x.png"))
+
+
 def test_an_image_that_was_forgotten_is_no_spelling_mistake(
     warehouse: Warehouse, config: PipelineConfig, query: Query
 ) -> None:
