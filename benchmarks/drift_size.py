@@ -9,8 +9,6 @@ import os
 import resource
 import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -20,19 +18,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
-import snowflake.connector
 
 from benchmarks.figures import Figure, as_markdown, figure_of
-from include.config import PROJECT_ROOT, PipelineConfig
+from benchmarks.own_warehouse import own_warehouse
 from include.config_parts import DriftConfig
 from include.drift.evidence import count_window, read_realised, read_window
 from include.drift.standing import read_standing
 from include.drift.statistics.measuring import measure_window
 from include.models.baseline import STATISTIC_EDGES, Baseline, Histogram, build_baseline, rounded_features
 from include.models.features import N_FEATURES
-from include.warehouse.identifiers import pipeline_identifiers
 from include.warehouse.session import Warehouse
-from include.warehouse.setup import run_setup
 
 N_ANSWERS = 10_000_000
 _N_FEW = 10_000
@@ -40,8 +35,6 @@ _N_FEW = 10_000
 _N_LABELS = 1_000
 _N_HELD_OUT = 350
 _CLASSES = tuple(f"class {number}" for number in range(10))
-_USER, _PASSWORD = "bench", "for this run only"
-_SECONDS_TO_START = 30.0
 
 _FILL = """
 INSERT INTO PREDICTIONS
@@ -100,7 +93,7 @@ def size_figures(folder: Path, *, n_answers: int = N_ANSWERS, n_runs: int = 5) -
         n_runs: How often they are checked.
     """
     baseline = _drawn_baseline(np.random.default_rng(0))
-    with _warehouse(folder) as (warehouse, server):
+    with own_warehouse(folder) as (warehouse, _, _, server):
         _fill(warehouse, n_answers=n_answers)
         for _ in range(2):  # what is imported and allocated once
             _check(warehouse, server, baseline, n_answers=_N_FEW, of=n_answers)
@@ -192,68 +185,6 @@ def _drawn_baseline(rng: np.random.Generator) -> Baseline:
         },
         n_undecodable=0,
     )
-
-
-@contextmanager
-def _warehouse(folder: Path) -> Iterator[tuple[Warehouse, psutil.Process]]:
-    """Start an embedded warehouse in a process of its own, set a pipeline up in it, and stop it afterwards."""
-    password_file = folder / "password"
-    password_file.write_text(_PASSWORD, encoding="utf-8")
-    port = _unused_port()
-    command = [sys.executable, "-m", "include.warehouse.embedded", "--root", str(folder / "warehouse"), "--port"]
-    command += [str(port), "--user", _USER, "--password-file", str(password_file), "--log-level", "warning"]
-    server = subprocess.Popen(command, cwd=PROJECT_ROOT)
-    try:
-        _wait_for(port)
-        with closing(_connect(port)) as connection:
-            config = _config(folder)
-            warehouse = Warehouse(connection, pipeline_identifiers(config))
-            run_setup(warehouse, config)
-            yield warehouse, psutil.Process(server.pid)
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _config(folder: Path) -> PipelineConfig:
-    for name in ("train", "new"):
-        (folder / name).mkdir()
-    stages = {"training": {"name": "TRAINING", "url": f"file://{folder}/train/"}}
-    stages["incoming"] = {"name": "INCOMING", "url": f"file://{folder}/new/"}
-    return PipelineConfig.model_validate({"name": "bench", "warehouse": {"database": "BENCH"}, "stages": stages})
-
-
-def _connect(port: int) -> Any:
-    return snowflake.connector.connect(
-        account="embedded",
-        user=_USER,
-        password=_PASSWORD,
-        host="127.0.0.1",
-        port=port,
-        protocol="http",
-        database="BENCH",
-        schema="BENCH",
-    )
-
-
-def _unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + _SECONDS_TO_START
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
 
 
 @contextmanager

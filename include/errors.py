@@ -104,6 +104,10 @@ class ChampionChangedError(RollbackRefusedError):
     """Another version became champion since the rollback was asked for."""
 
 
+class UnknownVersionError(DriftgateError):
+    """There is no version with this number."""
+
+
 class UnknownCheckError(DriftgateError):
     """There is no drift check with this id."""
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from include.catalog.forgotten import ForgottenVersion, quarantine_forgotten, read_forgotten
 from include.catalog.keys import ImageKey
+from include.catalog.similar_paths import name_similar_paths
 from include.config import PipelineConfig
 from include.config_parts import StageConfig
 from include.errors import UnknownImageError, WarehouseError
@@ -61,12 +62,6 @@ class SnapshotOfImage(NamedTuple):
 class _Traces(NamedTuple):
     n_predictions: int
     n_labels: int
-
-
-class _SimilarPath(NamedTuple):
-    stage: str
-    relative_path: str
-    n_edits: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,11 +276,7 @@ def _delete_gone(warehouse: Warehouse, config: PipelineConfig) -> int:
 def _unknown(warehouse: Warehouse, config: PipelineConfig, relative_path: str, stages: Sequence[StageConfig]) -> str:
     """Return what is told of a path that nobody knows."""
     names = [stage.name for stage in stages]
-    similar = warehouse.fetch(
-        "retention/select_similar_paths", _SimilarPath, relative_path=relative_path, stage_names=names
-    )
-    listed = ", ".join(f"{row.relative_path} (stage {row.stage})" for row in similar)
-    alike = f"the most similar are {listed}" if listed else "it is empty"
+    alike = name_similar_paths(warehouse, relative_path, stage_names=names)
     return (
         f"the catalog of {config.name} has no image {relative_path} in stage {' or '.join(names)}: {alike}. Give the "
         "path below the stage, as CURRENT_PREDICTIONS has it; one that no run has seen yet only has to be deleted there"

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from include.commands import accept, backtest, labels, lifecycle, pipelines, reproduce, retention, runs
+from include.commands import (
+    accept,
+    backtest,
+    explain,
+    history,
+    labels,
+    lifecycle,
+    pipelines,
+    reproduce,
+    retention,
+    runs,
+)
 from include.commands.demo.verb import demo
 from include.errors import DriftgateError
 
@@ -44,6 +55,8 @@ app.command()(runs.train)
 app.command()(runs.infer)
 app.command()(runs.rollback)
 app.command()(pipelines.status)
+app.command()(history.history)
+app.command()(explain.explain)
 app.command()(accept.accept)
 app.command()(labels.labels)
 app.command()(backtest.backtest)

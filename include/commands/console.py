@@ -7,6 +7,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from include.printable import printable
+
+__all__ = ["Output", "printable"]
+
 
 class Output:
     """The command's output.
@@ -31,8 +35,3 @@ class Output:
         """Write the result, if it was asked for as JSON."""
         if self.as_json:
             print(json.dumps(result, indent=2, default=str))
-
-
-def printable(text: str) -> str:
-    """Return a text in one line: line feeds, escape sequences and halves of characters are written out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

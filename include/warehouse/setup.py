@@ -63,7 +63,7 @@ def run_setup(warehouse: Warehouse, config: PipelineConfig) -> None:
         warehouse.run(f"setup/{statement}")
     _add_what_answers_and_baselines_lack(warehouse)
     _add_what_checks_lack(warehouse)
-    for name in ("first_answers", "labelled_answers", "check_accuracy"):
+    for name in ("first_answers", "labelled_answers", "check_accuracy", "model_history"):
         warehouse.run(f"setup/create_{name}")
     warehouse.run("setup/fill_pipeline_lock")
     warehouse.run("setup/create_current_predictions", incoming_stage=config.stages.incoming.name)

@@ -1,0 +1,28 @@
+-- Every version of the file at a path, in both stages, and why it is in quarantine if it is.
+-- Bound: stage_names, relative_path
+WITH BROKEN AS (
+    SELECT
+        STAGE,
+        ETAG,
+        REASON,
+        QUARANTINED_AT
+    FROM QUARANTINE
+    WHERE STAGE IN (%(stage_names)s) AND RELATIVE_PATH = %(relative_path)s
+)
+
+SELECT
+    IMAGES.STAGE,
+    IMAGES.ETAG,
+    IMAGES.SIZE,
+    IMAGES.LAST_MODIFIED,
+    IMAGES.CONTENT_SHA256,
+    IMAGES.LABEL,
+    IMAGES.SPLIT,
+    IMAGES.FIRST_SEEN_AT,
+    IMAGES.GONE_AT,
+    BROKEN.REASON AS QUARANTINE_REASON,
+    BROKEN.QUARANTINED_AT
+FROM IMAGES
+LEFT JOIN BROKEN ON IMAGES.STAGE = BROKEN.STAGE AND IMAGES.ETAG = BROKEN.ETAG
+WHERE IMAGES.STAGE IN (%(stage_names)s) AND IMAGES.RELATIVE_PATH = %(relative_path)s
+ORDER BY IMAGES.FIRST_SEEN_AT, IMAGES.STAGE, IMAGES.ETAG

@@ -1,0 +1,37 @@
+-- What the ledger tells of the latest versions, newest first; IS_EVERY: of all, else of those that are named.
+-- Bound: is_every, versions, n_versions
+SELECT
+    VERSION,
+    SNAPSHOT_ID,
+    N_SNAPSHOT_IMAGES,
+    N_TRAINING_IMAGES,
+    RUN_ID,
+    RUN_REASON,
+    CHECK_ID,
+    CREATED_AT,
+    ACCURACY,
+    N_TEST_IMAGES,
+    CALIBRATION_ERROR,
+    LOG_LOSS,
+    TO_JSON(CLASSES) AS CLASSES,
+    ARTIFACT_PATH,
+    SHA256,
+    WEIGHTS_SHA256,
+    IS_GATE_PASSED,
+    GATE_REASON,
+    GATE_AT,
+    TO_JSON(APPROVALS) AS APPROVALS,
+    PROMOTED_AT,
+    PROMOTED_BY,
+    PROMOTED_OVER,
+    PROMOTION_REASON,
+    TO_JSON(ROLLBACKS) AS ROLLBACKS,
+    TO_JSON(PERIODS) AS PERIODS,
+    VALID_FROM,
+    VALID_TO,
+    IS_CHAMPION,
+    IS_RECALLED
+FROM MODEL_HISTORY
+WHERE %(is_every)s OR VERSION IN (%(versions)s)
+ORDER BY VERSION DESC
+LIMIT %(n_versions)s
