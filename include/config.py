@@ -246,6 +246,8 @@ def _explain(error: ValidationError, prefix: str = "") -> str:
             findings.append(f"{field}: there is no such field")
         elif finding["type"] == "missing":
             findings.append(f"{field}: is required")
+        elif field == "notify" or field.startswith("notify.urls"):  # there may be a secret in it
+            findings.append(f"{field}: {message}")
         elif isinstance(finding["input"], str | int | float | bool | None):
             findings.append(f"{field}: {message}, got {finding['input']!r}")
         else:
