@@ -189,10 +189,16 @@ def _read_fields(path: Path, *, example: str) -> dict[Any, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not YAML: {error}") from error
+        raise ConfigError(f"{path}: is not YAML: {_without_content(error)}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: should hold fields like '{example}', holds {type(content).__name__}")
     return content
+
+
+def _without_content(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Return what is wrong and where, without the line itself: there may be a secret in it."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(error)
 
 
 def find_pipelines(folder: Path | None = None) -> Iterator[PipelineConfig | BrokenPipeline]:
