@@ -197,8 +197,9 @@ def _read_fields(path: Path, *, example: str) -> dict[Any, Any]:
 
 def _without_content(error: yaml.YAMLError | UnicodeDecodeError) -> str:
     """Return what is wrong and where, without the line itself: there may be a secret in it."""
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    return f"{error.problem}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(error)
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return str(error)
+    return f"{error.problem}, line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
 
 
 def find_pipelines(folder: Path | None = None) -> Iterator[PipelineConfig | BrokenPipeline]:
