@@ -17,8 +17,12 @@ if TYPE_CHECKING:  # the connector, which a DAG that is only read does not need
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 8.0
-"""How long the warehouse may take to store a failure before people are told directly."""
+CALLBACK_PATIENCE_S = 8.0
+"""How long a callback lets the warehouse take to store a failure before people are told directly.
+
+A callback has 20 s (`[core] task_success_overtime`), and to find a warehouse down, or its lock held by a task that was
+killed, takes longer.
+"""
 TELLERS = frozenset({"announce", "report_failures"})
 """The tasks that tell of failures, and fail themselves so that the run does."""
 
@@ -43,22 +47,31 @@ def failed_sentence(context: Context, failed: tuple[str, ...]) -> str:
     return "; ".join([*_told(context, failed).values(), f"failed: {', '.join(failed)}"])
 
 
-def tell_failure(config: PipelineConfig, context: Context, failed: tuple[str, ...], *, outcome: str) -> None:
+def tell_failure(
+    config: PipelineConfig,
+    context: Context,
+    failed: tuple[str, ...],
+    *,
+    outcome: str,
+    patience_s: float | None = CALLBACK_PATIENCE_S,
+) -> None:
     """Close the run in RUNS and tell people. It is what the run failed of that may keep us from either.
 
-    It goes through the outbox; if the warehouse does not take it in time, directly. A task that has told itself why it
-    failed is not told of again.
+    It goes through the outbox; if the warehouse does not take it, directly. A task that has told itself why it failed is
+    not told of again.
 
     Args:
         config: The pipeline file: it says who is told directly, as the run's own config lies in the warehouse.
         context: Of the task that tells it.
         failed: The tasks that failed.
         outcome: How the run ended, in a sentence.
+        patience_s: How long the warehouse may take; None: as long as it does, for a task.
     """
     told = _told(context, failed)
     untold = [task for task in failed if task not in told]
     is_told = bool(failed) and not untold
-    if not _stored(config, context, None if is_told else untold, outcome=outcome) and not is_told:
+    is_stored = _stored(config, context, None if is_told else untold, outcome=outcome, patience_s=patience_s)
+    if not is_stored and not is_told:
         _tell_directly(config, context, untold)
 
 
@@ -87,11 +100,12 @@ def close_and_tell(
     warehouse.alone(close)
 
 
-def _stored(config: PipelineConfig, context: Context, untold: list[str] | None, *, outcome: str) -> bool:
+def _stored(
+    config: PipelineConfig, context: Context, untold: list[str] | None, *, outcome: str, patience_s: float | None
+) -> bool:
     """Close the run, and put the failure of tasks into the outbox unless it is None; return whether that was done.
 
-    It is done in a thread that is left to itself after our patience: a callback has 20 s (`[core]
-    task_success_overtime`), and to find a warehouse down, or its lock held by a task that was killed, takes longer.
+    It is done in a thread that is left to itself after our patience.
     """
     done: list[bool] = []
 
@@ -113,7 +127,7 @@ def _stored(config: PipelineConfig, context: Context, untold: list[str] | None, 
 
     thread = threading.Thread(target=store, name="driftgate-failure", daemon=True)
     thread.start()
-    thread.join(PATIENCE_S)
+    thread.join(patience_s)
     return bool(done)
 
 

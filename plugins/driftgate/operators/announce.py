@@ -37,7 +37,7 @@ class AnnounceOperator(PipelineOperator):
         if not failed:
             return super().execute(context)
         outcome = failed_sentence(context, failed)
-        tell_failure(self.config, context, failed, outcome=outcome)
+        tell_failure(self.config, context, failed, outcome=outcome, patience_s=None)
         raise AirflowFailException(f"{outcome}. The champion is what it was; the log of each failed task says why")
 
     def work(self, task: PipelineTask) -> str:
