@@ -57,8 +57,8 @@ def tell_failure(
 ) -> None:
     """Close the run in RUNS and tell people. It is what the run failed of that may keep us from either.
 
-    It goes through the outbox; if the warehouse does not take it, directly. A task that has told itself why it failed is
-    not told of again.
+    It goes through the outbox; if the warehouse does not take it, directly. A task that has told itself why it failed
+    is not told of again.
 
     Args:
         config: The pipeline file: it says who is told directly, as the run's own config lies in the warehouse.
