@@ -4,12 +4,15 @@ Finds the incoming images that have no answer yet, decodes them as the champion 
 commits label, confidence and time to the warehouse, where the view CURRENT_PREDICTIONS shows them.
 
 Then `check_drift` judges the champion's answers that no check has judged yet, and goes on with one of five: nothing, an
-alert, a request for labels (a mail with the images to look at), a request for retraining (a run of the training DAG,
+alert, a request for labels (with the images to look at), a request for retraining (a run of the training DAG,
 which may wait for a person), or a rollback. While they are too few for a verdict they wait for the next run.
 
 **Idempotent**: an image is answered once by a version, and a run has one drift check; running it again adds no row. A
 batch that fails keeps no other batch from being committed: the run then fails, naming it, and the next run takes its
 images again.
+
+What people are told waits in the outbox, a table; `deliver_alerts` delivers it. If that fails, the run does not, and
+the DAG `<name>_alerts` tries again.
 
 With nothing new the run goes straight to `check_drift`; without a champion it succeeds after `plan` and says so.
 """
@@ -19,10 +22,10 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, Param
 
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
-from driftgate.notifiers import DriftNotifier
 from driftgate.operators.alert import AlertOperator
 from driftgate.operators.check_drift import CheckDriftOperator
 from driftgate.operators.commit_predictions import CommitPredictionsOperator
+from driftgate.operators.deliver_alerts import DeliverAlertsOperator
 from driftgate.operators.plan import PlanOperator
 from driftgate.operators.predict import PredictOperator
 from driftgate.operators.preprocess import PreprocessOperator
@@ -70,10 +73,7 @@ def inference_dag(config: PipelineConfig) -> DAG:
         check_drift = CheckDriftOperator(
             task_id="check_drift", config=config, trigger_rule="none_failed_min_one_success"
         )
-        tell_drift = DriftNotifier(config, check=check_drift.output)
-        roll_back = RollBackOperator(
-            task_id="roll_back", config=config, check=check_drift.output, on_success_callback=tell_drift
-        )
+        roll_back = RollBackOperator(task_id="roll_back", config=config, check=check_drift.output)
         request_retraining = TriggerDagRunOperator(
             task_id="request_retraining",
             trigger_dag_id=f"{config.name}_training",
@@ -85,20 +85,20 @@ def inference_dag(config: PipelineConfig) -> DAG:
             # The evidence is read from DRIFT_CHECKS: whoever may trigger a run may write anything here.
             conf={"check_id": "{{ ti.xcom_pull(task_ids='check_drift')['check_id'] }}"},
             openlineage_inject_parent_info=False,
-            on_success_callback=tell_drift,
-            # The run exists already: an earlier try has asked for it, and was ended before it could tell.
-            on_skipped_callback=tell_drift,
         )
         request_labels = RequestLabelsOperator(task_id="request_labels", config=config, check=check_drift.output)
-        alert = AlertOperator(task_id="alert", config=config, check=check_drift.output)
+        alert = AlertOperator(task_id="alert", check=check_drift.output)
         nothing = EmptyOperator(task_id="nothing")
         report_failures = ReportFailuresOperator(task_id="report_failures", config=config)
+        deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
 
         sync_catalog >> plan >> preprocess >> predict >> commit >> check_drift
         acting = [roll_back, request_retraining, request_labels, alert, nothing]
         plan >> check_drift >> acting
         # What fails before and between these makes one of them fail with it.
         [preprocess, predict, *acting] >> report_failures
+        # After acting, too: report_failures runs as soon as one task has failed.
+        [*acting, report_failures] >> deliver_alerts
     return dag
 
 

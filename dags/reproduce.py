@@ -21,6 +21,7 @@ from airflow.sdk import DAG, Param
 
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.compare import CompareOperator, tell_failed_comparison
+from driftgate.operators.deliver_alerts import DeliverAlertsOperator
 from driftgate.operators.open_reproduction import OpenReproductionOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.restore import RestoreOperator
@@ -60,10 +61,11 @@ def reproduction_dag(config: PipelineConfig) -> DAG:
             trained_by="train",
             on_failure_callback=partial(tell_failed_comparison, config),
         )
+        deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
 
         open_run >> restore >> preprocess >> train
         # preprocess, too: if one of its batches fails, train is done with before the others are.
-        [preprocess, train] >> compare
+        [preprocess, train] >> compare >> deliver_alerts
     return dag
 
 

@@ -18,6 +18,7 @@ from functools import partial
 from airflow.sdk import DAG, Param
 
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
+from driftgate.operators.deliver_alerts import DeliverAlertsOperator
 from driftgate.operators.roll_back import RollBackOperator, tell_failed_rollback
 from include.config import PipelineConfig
 
@@ -47,7 +48,11 @@ def rollback_dag(config: PipelineConfig) -> DAG:
         },
         tags=["driftgate", config.name],
     ) as dag:
-        RollBackOperator(task_id="roll_back", config=config, on_failure_callback=partial(tell_failed_rollback, config))
+        roll_back = RollBackOperator(
+            task_id="roll_back", config=config, on_failure_callback=partial(tell_failed_rollback, config)
+        )
+        deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
+        roll_back >> deliver_alerts
     return dag
 
 

@@ -8,7 +8,9 @@ A run that a drift check has asked for waits first, in mode `approval`, until a 
 rejection. It does no work before. Its model answers, in `check_cure`, the images whose drift it was trained for: if it
 is no better there than the champion, or not at home with them, it does not cure the drift and is refused.
 
-`announce` says what became of the run, in RUNS and by mail, whatever it was.
+`announce` says what became of the run, whatever it was. What people are told waits in the outbox, a table;
+`deliver_alerts` delivers it, `deliver_request` while the run waits. If that fails, the run does not, and the DAG
+`<name>_alerts` tries again.
 
 **Idempotent**: a task that is run again finds what it did before. The same images and labels make the same snapshot; a
 version is registered once and promoted once in a run.
@@ -25,6 +27,7 @@ from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.announce import AnnounceOperator, tell_failed_announcement
 from driftgate.operators.approve import ApproveOperator
 from driftgate.operators.check_cure import CheckCureOperator
+from driftgate.operators.deliver_alerts import DeliverAlertsOperator
 from driftgate.operators.evaluate import EvaluateOperator
 from driftgate.operators.freeze_snapshot import FreezeSnapshotOperator
 from driftgate.operators.needs_approval import NeedsApprovalOperator
@@ -93,8 +96,10 @@ def training_dag(config: PipelineConfig) -> DAG:
     ) as dag:
         open_run = OpenRunOperator(task_id="open_run", config=config)
         needs_approval = NeedsApprovalOperator(
-            task_id="needs_approval", config=config, ask="approve", otherwise="not_needed"
+            task_id="needs_approval", config=config, ask=("approve", "deliver_request"), otherwise="not_needed"
         )
+        # Beside what waits for the answer, not after it.
+        deliver_request = DeliverAlertsOperator(task_id="deliver_request", config=config).as_teardown()
         approve = ApproveOperator(task_id="approve", config=config, approved="approved", rejected="rejected")
         approved = RecordAnswerOperator(
             task_id="approved", config=config, answer=approve.output["answer"], skips=["sync_catalog"]
@@ -126,13 +131,14 @@ def training_dag(config: PipelineConfig) -> DAG:
             answer_of=("approved", "rejected"),
             on_failure_callback=partial(tell_failed_announcement, config),
         )
+        deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
 
-        open_run >> needs_approval >> [approve, not_needed]
+        open_run >> needs_approval >> [approve, not_needed, deliver_request]
         approve >> [approved, rejected]
         [approved, not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate
         evaluate >> check_cure >> promote
         # preprocess, too: if one of its batches fails, promote is done with before the others are.
-        [preprocess, promote, rejected] >> announce
+        [preprocess, promote, rejected] >> announce >> deliver_alerts
     return dag
 
 

@@ -189,10 +189,17 @@ def _read_fields(path: Path, *, example: str) -> dict[Any, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not YAML: {error}") from error
+        raise ConfigError(f"{path}: is not YAML: {_without_content(error)}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: should hold fields like '{example}', holds {type(content).__name__}")
     return content
+
+
+def _without_content(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Return what is wrong and where, without the line itself: there may be a secret in it."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return str(error)
+    return f"{error.problem}, line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}"
 
 
 def find_pipelines(folder: Path | None = None) -> Iterator[PipelineConfig | BrokenPipeline]:
@@ -246,6 +253,8 @@ def _explain(error: ValidationError, prefix: str = "") -> str:
             findings.append(f"{field}: there is no such field")
         elif finding["type"] == "missing":
             findings.append(f"{field}: is required")
+        elif field == "notify" or field.startswith("notify.urls"):  # there may be a secret in it
+            findings.append(f"{field}: {message}")
         elif isinstance(finding["input"], str | int | float | bool | None):
             findings.append(f"{field}: {message}, got {finding['input']!r}")
         else:

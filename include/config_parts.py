@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from include.config_types import Email, Identifier, Pattern, PatternOfBoth, StageUrl, Weights
+from include.config_types import Email, Identifier, NotifyUrl, Pattern, PatternOfBoth, StageUrl, Weights
 
 OWN_STAGES = ("MODELS", "WORK")
 """The internal stages that each pipeline has: its models' files, and rows on their way into tables."""
@@ -184,6 +184,9 @@ class NotifyConfig(Part):
 
     emails: tuple[Email, ...] = ()
     """Who gets the mails; nobody: none is sent."""
+    urls: tuple[NotifyUrl, ...] = ()
+    """Where else alerts go, as Apprise's URLs (slack://…, msteams://…, json://…); env:NAME is read from the environment
+    of the task that delivers."""
     smtp_conn_id: str = "smtp_default"
     """The Airflow connection to the SMTP server."""
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, PlainSerializer, SecretStr, StringConstraints
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -56,6 +56,31 @@ StageUrl = Annotated[str, AfterValidator(_stage_url)]
 _EMAIL = r"^[^@\s<>,;:\"\\]+@[^@\s<>,;:\"\\]+$"
 Email = Annotated[str, StringConstraints(pattern=_EMAIL, max_length=254)]
 """A mail address, as a header takes it: one @, and nothing that a header reads as more than an address."""
+
+ENVIRONMENT = "env:"
+"""How an entry begins that names a variable of the environment instead of a URL."""
+_ENVIRONMENT_ENTRY = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+_NOTIFY_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://\S+")
+
+
+def shown_url(url: SecretStr) -> str:
+    """Return what may be shown and stored of a URL to which alerts go: its scheme, or the variable that holds it."""
+    text = url.get_secret_value()
+    return text if text.startswith(ENVIRONMENT) else f"{text.partition('://')[0]}://…"
+
+
+def _notify_url(url: SecretStr) -> SecretStr:
+    """Refuse what cannot be a URL; whether Apprise knows its service takes it a second, and is found at delivery."""
+    text = url.get_secret_value()
+    if not (_ENVIRONMENT_ENTRY.fullmatch(text) or _NOTIFY_URL.fullmatch(text)):
+        raise ValueError(
+            "should be a URL as Apprise knows them (slack://…, msteams://…, json://…) without spaces, or env:NAME"
+        )
+    return url
+
+
+NotifyUrl = Annotated[SecretStr, AfterValidator(_notify_url), PlainSerializer(shown_url)]
+"""A URL to which alerts go. It holds a secret: what is stored with a run and a version is its scheme alone."""
 
 _PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
 

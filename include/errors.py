@@ -124,6 +124,16 @@ class LabelError(DriftgateError):
     """A label is for an image that is not in the catalog, or says nothing."""
 
 
+class NotDeliveredError(DriftgateError):
+    """An alert could not go through a channel; the message says why, without secrets."""
+
+    is_transient = True
+
+
+class VanishedFactError(DriftgateError):
+    """What an alert is about is no longer there."""
+
+
 class CommandError(DriftgateError):
     """The command cannot do what it was asked to."""
 

@@ -79,9 +79,17 @@ def read_run(warehouse: Warehouse, *, run_id: str) -> Run:
     Raises:
         WarehouseError: The run was not opened.
     """
+    run = find_run(warehouse, run_id=run_id)
+    if run is None:
+        raise WarehouseError(f"run {run_id} is not in RUNS: its first task has to be run again")
+    return run
+
+
+def find_run(warehouse: Warehouse, *, run_id: str) -> Run | None:
+    """Return an opened run, or None if it was not opened."""
     row = warehouse.fetch_one("runs/select_run", _Row, run_id=run_id)
     if row is None:
-        raise WarehouseError(f"run {run_id} is not in RUNS: its first task has to be run again")
+        return None
     return Run(
         run_id=row.run_id,
         config=PipelineConfig.from_json(row.config),
@@ -93,4 +101,9 @@ def read_run(warehouse: Warehouse, *, run_id: str) -> Run:
 
 def close_run(warehouse: Warehouse, *, run_id: str, outcome: str) -> None:
     """Say how a run ended, in a sentence."""
-    warehouse.alone(lambda: warehouse.run("runs/close_run", run_id=run_id, outcome=outcome))
+    warehouse.alone(lambda: write_outcome(warehouse, run_id=run_id, outcome=outcome))
+
+
+def write_outcome(warehouse: Warehouse, *, run_id: str, outcome: str) -> None:
+    """Say how a run ended, to be called in an `alone` transaction that does more than that."""
+    warehouse.run("runs/close_run", run_id=run_id, outcome=outcome)

@@ -13,8 +13,8 @@ from include.errors import CommandError, RunFailedError
 _POLL_S = 0.5
 _HEALTH_CHECK_S = 15.0
 _OUR_LOGGERS = ("include.", "driftgate", "airflow.task.operators.driftgate")
-_MAILING = "driftgate.mailing"
-"""What it logs is about a mail, not about what the run came to."""
+_TELLING = ("driftgate.mailing", "include.notify.", "airflow.task.operators.driftgate.operators.deliver_alerts")
+"""What these log is about what people are told, not about what the run came to."""
 _AIRFLOW_FILES = frozenset({"branch.py", "skipmixin.py"})
 """What they log in the name of our operators is about Airflow's bookkeeping."""
 _ERROR_LEVELS = frozenset({"error", "critical"})
@@ -106,7 +106,7 @@ class RunFollower:
         if is_error:
             followed.last_error = " ".join((line.error or line.text).split()).removeprefix(_AIRFLOW_FAILURE)
             text = followed.last_error
-        elif is_ours and line.level != "debug" and line.logger != _MAILING:
+        elif is_ours and line.level != "debug" and not line.logger.startswith(_TELLING):
             self._outcome = text
         if self.verbose or is_ours or is_error:
             self._say(f"{task.label} | {text}", at=line.at, style="red" if is_error else None)

@@ -16,7 +16,7 @@ from include.config import BrokenPipeline, PipelineConfig, find_pipelines
 from include.errors import CommandError
 
 _POLL_S = 0.5
-_DAG_KINDS = ("training", "inference", "rollback", "reproduce")
+_DAG_KINDS = ("training", "inference", "rollback", "reproduce", "alerts")
 
 
 def up(

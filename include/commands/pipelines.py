@@ -1,5 +1,6 @@
 """The verbs `setup` and `status`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,8 @@ from include.commands.options import AsJson, Name, OfDemo
 from include.commands.warehouse_access import open_warehouse
 from include.config import BrokenPipeline, PipelineConfig, find_pipelines, load_pipeline_named
 from include.errors import CommandError, WarehouseError
+
+_N_SHOWN_ALERTS = 5
 
 
 def setup(name: Name, demo: OfDemo = False, as_json: AsJson = False) -> None:
@@ -103,6 +106,7 @@ def _describe(pipeline: PipelineConfig | BrokenPipeline, state: LocalState) -> d
             "checked_at": check.checked_at,
         },
         "latest_runs": [run._asdict() for run in status.latest_runs],
+        "late_alerts": [alert._asdict() for alert in status.late_alerts],
     }
 
 
@@ -135,3 +139,16 @@ def _show(pipeline: dict[str, Any], output: Output) -> None:
         output.say(
             f"  {run['kind'].lower():<10} {run['outcome'] or 'has not ended'} ({run['started_at']:%Y-%m-%d %H:%M} UTC)"
         )
+    _show_late(pipeline["late_alerts"], output)
+
+
+def _show_late(alerts: Sequence[dict[str, Any]], output: Output) -> None:
+    """Show what people should have been told: the oldest ones, and how many more there are."""
+    for alert in alerts[:_N_SHOWN_ALERTS]:
+        tried = f"{alert['n_tries']} tries: {alert['error']}" if alert["error"] else "not tried yet"
+        output.say(
+            f"  not told   {alert['kind']} of {alert['run_id']}, due {alert['due_at']:%Y-%m-%d %H:%M} UTC, {tried}",
+            style="yellow",
+        )
+    if len(alerts) > _N_SHOWN_ALERTS:
+        output.say(f"             and {len(alerts) - _N_SHOWN_ALERTS} more in ALERTS", style="yellow")

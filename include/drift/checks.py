@@ -13,8 +13,12 @@ from include.drift.measurements import estimate_of, judged_signal, statistics_of
 from include.drift.standing import Standing, read_standing
 from include.drift.statistics.signals import SignalName
 from include.errors import ConcurrentChangeError, UnknownCheckError
+from include.registry.alerts import enqueue
 from include.registry.ledger import Champion, champion_event_seq
 from include.warehouse.session import Warehouse
+
+_TOLD: tuple[Action, ...] = ("ALERT", "REQUEST_RETRAINING", "ROLL_BACK")
+"""The actions of which people are told with the check; that labels are wanted is told when the images are picked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +142,7 @@ def insert_check(
     counts: Mapping[str, Any] | None,
     report_path: str | None,
 ) -> DriftCheck:
-    """Store a verdict, if what it was measured on is still what there is.
+    """Store a verdict, if what it was measured on is still what there is, and tell people what follows from it.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -191,6 +195,8 @@ def insert_check(
             estimated_accuracy=estimate_of(evidence),
             evidence=_json(counts) if counts is not None else None,
         )
+        if decision.action in _TOLD:
+            enqueue(warehouse, "drift", run_id=run_id, about={"check_id": check_id})
         return read_check(warehouse, check_id)
 
     return warehouse.alone(insert)

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from include.config import PipelineConfig
 from include.errors import ArtefactError, PromotionRefusedError
 from include.models.baseline import Baseline
+from include.registry.alerts import enqueue
 from include.registry.baselines import insert_baseline
 from include.warehouse.session import Warehouse
 
@@ -179,18 +180,20 @@ def register(
 
 
 def record_gate(warehouse: Warehouse, *, version: int, passed: bool, reason: str, run_id: str) -> None:
-    """Append what the gate said of a version, once for a run."""
+    """Append what the gate said of a version, once for a run; people are told of a refusal."""
     event: Event = "GATE_PASSED" if passed else "GATE_FAILED"
 
     def append() -> None:
         if not any(known.event == event and known.run_id == run_id for known in read_events(warehouse, version)):
             append_event(warehouse, event, version=version, run_id=run_id, reason=reason)
+            if not passed:
+                enqueue(warehouse, "refused", run_id=run_id, about={"version": version, "outcome": event})
 
     warehouse.alone(append)
 
 
 def promote(warehouse: Warehouse, *, version: int, expected_event_seq: int, reason: str, run_id: str) -> int:
-    """Make a version champion, if the champion is still the one that it was evaluated against.
+    """Make a version champion, if the champion is still the one that it was evaluated against, and tell people.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -228,6 +231,7 @@ def promote(warehouse: Warehouse, *, version: int, expected_event_seq: int, reas
             run_id=run_id,
             reason=reason,
         )
+        enqueue(warehouse, "promoted", run_id=run_id, about={"version": version})
         return champion_event_seq(warehouse)
 
     event_seq = warehouse.alone(compare_and_set)

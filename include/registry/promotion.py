@@ -7,6 +7,7 @@ from include.config_parts import GateConfig
 from include.errors import PromotionRefusedError
 from include.handover import Handover
 from include.models.gate import Cure, judge
+from include.registry.alerts import enqueue
 from include.registry.challenger import Challenger, read_evidence
 from include.registry.ledger import promote, record_gate
 from include.warehouse.session import Warehouse
@@ -68,5 +69,7 @@ def pass_gate_and_promote(
             run_id=run_id,
         )
     except PromotionRefusedError as error:
+        about = {"version": challenger.version, "outcome": "LOST_RACE"}
+        warehouse.alone(lambda: enqueue(warehouse, "refused", run_id=run_id, about=about))
         return Decision(version=challenger.version, outcome="LOST_RACE", reason=str(error), reasons=(str(error),))
     return Decision(version=challenger.version, outcome="PROMOTED", reason=result.summary, reasons=result.reasons)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from include.errors import ChampionChangedError, RollbackRefusedError
 from include.handover import Handover
+from include.registry.alerts import enqueue
 from include.registry.ledger import NO_CHAMPION_SEQ, Champion, append_event, champion_event_seq, read_champion
 from include.warehouse.session import Warehouse
 
@@ -121,6 +122,7 @@ def roll_back(
             reason=reason,
             run_id=run_id,
         )
+        enqueue(warehouse, "rolled_back", run_id=run_id, about={"version": target})
         return _Made(champion_event_seq(warehouse), target, champion.version)
 
     made = warehouse.alone(compare_and_set)

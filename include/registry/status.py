@@ -8,6 +8,9 @@ from include.config import PipelineConfig
 from include.registry.ledger import Champion, read_champion
 from include.warehouse.session import Warehouse
 
+LATE_S = 3600
+"""From when on an alert that was not delivered is shown."""
+
 
 class Counts(NamedTuple):
     """A pipeline in numbers."""
@@ -30,6 +33,17 @@ class LatestRun(NamedTuple):
     outcome: str | None
 
 
+class LateAlert(NamedTuple):
+    """Something that people should have been told by now."""
+
+    kind: str
+    run_id: str
+    due_at: datetime
+    n_tries: int
+    error: str | None
+    """Why the last try failed."""
+
+
 class PipelineStatus(NamedTuple):
     """How a pipeline is."""
 
@@ -38,6 +52,8 @@ class PipelineStatus(NamedTuple):
     counts: Counts
     n_pending: int
     latest_runs: tuple[LatestRun, ...]
+    late_alerts: tuple[LateAlert, ...]
+    """Undelivered for more than `LATE_S`, the oldest first."""
 
 
 def read_status(warehouse: Warehouse, config: PipelineConfig) -> PipelineStatus:
@@ -54,4 +70,5 @@ def read_status(warehouse: Warehouse, config: PipelineConfig) -> PipelineStatus:
         counts=counts,
         n_pending=len(pending_images(warehouse, config)),
         latest_runs=tuple(warehouse.fetch("runs/select_latest_runs", LatestRun)),
+        late_alerts=tuple(warehouse.fetch("alerts/select_late_alerts", LateAlert, seconds=LATE_S)),
     )

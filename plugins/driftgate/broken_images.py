@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from driftgate.failures import TOLD, failed_sentence, failed_tasks
+from driftgate.failures import TOLD, close_and_tell, failed_sentence, failed_tasks
 from driftgate.operators.pipeline import PipelineTask
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ def stop_on_broken_batches(task: PipelineTask, *, n_answers: int) -> None:
     if sum(batch.n_images for batch in batches) - n_answers < MIN_BAD_IMAGES:
         return
     # a batch whose file is lost has failed before its images were looked at
-    files = [task.store.local_path(batch.path) for batch in batches if task.store.exists(batch.path)]
-    _stop(task, judge_batches(task.warehouse, files, work_path=task.work_path), is_training=False)
+    paths = [batch.path for batch in batches if task.store.exists(batch.path)]
+    files = [task.store.local_path(path) for path in paths]
+    _stop(task, judge_batches(task.warehouse, files, work_path=task.work_path), about={"batches": paths})
 
 
 def stop_on_broken_snapshot(task: PipelineTask, *, snapshot_id: str) -> None:
@@ -44,12 +45,11 @@ def stop_on_broken_snapshot(task: PipelineTask, *, snapshot_id: str) -> None:
     """
     from include.catalog.broken import judge_snapshot
 
-    _stop(task, judge_snapshot(task.warehouse, snapshot_id=snapshot_id), is_training=True)
+    _stop(task, judge_snapshot(task.warehouse, snapshot_id=snapshot_id), about={"snapshot_id": snapshot_id})
 
 
-def _stop(task: PipelineTask, judgement: Judgement, *, is_training: bool) -> None:
+def _stop(task: PipelineTask, judgement: Judgement, *, about: dict[str, Any]) -> None:
     from include.catalog.broken import BROKEN_IMAGES, refuse_broken
-    from include.catalog.runs import close_run
     from include.errors import BrokenImagesError
 
     try:
@@ -58,28 +58,7 @@ def _stop(task: PipelineTask, judgement: Judgement, *, is_training: bool) -> Non
         outcome = f"{BROKEN_IMAGES}: {judgement.sentence}"
         failed = failed_tasks(task.context)
         others = [failed_sentence(task.context, failed)] if failed else []
-        close_run(task.warehouse, run_id=task.run_id, outcome="; ".join([outcome, *others]))
-        _tell(task, judgement, is_training=is_training)
+        close_and_tell(task.warehouse, task.context, "broken", about=about, outcome="; ".join([outcome, *others]))
         # last: if this task is ended before, it is told of as any other that failed
         task.context["ti"].xcom_push(key=TOLD, value=outcome)
         raise
-
-
-def _tell(task: PipelineTask, judgement: Judgement, *, is_training: bool) -> None:
-    """Send the mail; a mail that cannot be sent is a warning in the log."""
-    from driftgate.links import run_link
-    from driftgate.mailing import send
-    from include.notify.failure_messages import broken_images
-    from include.notify.mail import compose
-
-    run_id = str(task.context["run_id"])
-    message = broken_images(
-        task.config.name,
-        judgement,
-        dag_id=task.dag_id,
-        run_id=run_id,
-        max_bad_fraction=task.config.images.max_bad_fraction,
-        is_training=is_training,
-        links=[("The run", run_link(task.dag_id, run_id))],
-    )
-    send(task.config, compose(message))

@@ -1,4 +1,4 @@
-"""Mails through Airflow's SMTP connection, which never fail what sends them."""
+"""Mails through Airflow's SMTP connection."""
 
 import logging
 import smtplib
@@ -16,6 +16,8 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include.config import PipelineConfig
+from include.config_parts import NotifyConfig
+from include.errors import NotDeliveredError
 from include.notify.mail import KIND_HEADER, Mail, Picture
 
 log = logging.getLogger(__name__)
@@ -26,10 +28,6 @@ STEP_PATIENCE_S = 5
 """How long the server may take for one answer."""
 _HEADER_WIDTH = 200
 """Characters of a line of a header: any subject of ours is one line; 998 are allowed (RFC 5322, section 2.1.1)."""
-
-
-class MailNotSentError(Exception):
-    """A mail could not be sent; the message says why, without secrets."""
 
 
 class _MailHook(SmtpHook):
@@ -48,16 +46,16 @@ class _MailHook(SmtpHook):
         """The connection's, but at most one more try to connect."""
         return max(0, min(super().smtp_retry_limit, 1))
 
-    def deliver(self, mail: Mail, recipients: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+    def deliver(self, mail: Mail, recipients: Sequence[str], key: str | None) -> dict[str, tuple[int, bytes]]:
         """Send a mail as one message with all its parts, and return the recipients that the server refused."""
         sender = self.from_email or self.smtp_user
         if "@" not in sender:
-            raise MailNotSentError(
+            raise NotDeliveredError(
                 f"connection {self.smtp_conn_id!r} does not say who sends: add from_email to its extra"
             )
         client = cast("smtplib.SMTP", self._smtp_client)
         address = parseaddr(sender)[1]
-        message = _as_message(mail, sender, recipients, domain=address.rpartition("@")[2])
+        message = _as_message(mail, sender, recipients, key=key)
         has_utf8 = not all(a.isascii() for a in (address, *recipients))
         # Python breaks a subject of 69 to 77 characters right behind its name, which some servers show as an empty one.
         width = _HEADER_WIDTH if has_utf8 or mail.subject.isascii() else SMTP.max_line_length
@@ -79,16 +77,37 @@ def send(config: PipelineConfig, mail: Mail) -> bool:
     Returns:
         Whether the server has taken it for at least one of them.
     """
-    recipients = config.notify.emails
-    if not recipients:
+    if not config.notify.emails:
         log.info("mail %r was not sent: notify.emails of pipeline %s names nobody", mail.subject, config.name)
         return False
+    try:
+        send_mail(config.notify, mail)
+    except NotDeliveredError as error:
+        log.warning("mail %r was not sent: %s", mail.subject, error)
+        return False
+    return True
+
+
+def send_mail(notify: NotifyConfig, mail: Mail, key: str | None = None) -> None:
+    """Send a mail.
+
+    Args:
+        notify: Who gets it, at least one, and through which connection.
+        mail: What they get.
+        key: What its Message-ID begins with. A mail that is sent again under the same one is the same mail to those who
+            get it.
+
+    Raises:
+        NotDeliveredError: The server has taken it for nobody.
+    """
+    recipients = notify.emails
     started = time.monotonic()
     try:
-        refused = _deliver_in_time(config.notify.smtp_conn_id, mail, recipients)
-    except Exception as error:  # noqa: BLE001 - a mail is worth less than the run that sends it
-        log.warning("mail %r was not sent: %s", mail.subject, _told(error))
-        return False
+        refused = _deliver_in_time(notify.smtp_conn_id, mail, recipients, key)
+    except NotDeliveredError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the hook, the connection and the server have exceptions of their own
+        raise NotDeliveredError(_told(error)) from None
     if refused:
         log.warning("mail %r was not sent to all: %s", mail.subject, _refusals(refused))
     log.info(
@@ -98,10 +117,11 @@ def send(config: PipelineConfig, mail: Mail) -> bool:
         len(recipients),
         time.monotonic() - started,
     )
-    return True
 
 
-def _deliver_in_time(conn_id: str, mail: Mail, recipients: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+def _deliver_in_time(
+    conn_id: str, mail: Mail, recipients: Sequence[str], key: str | None
+) -> dict[str, tuple[int, bytes]]:
     """Deliver in a thread, and leave it to itself after our patience.
 
     The hook's time-out holds for each answer of the server: one that sends a byte now and then, or a name that takes
@@ -113,7 +133,7 @@ def _deliver_in_time(conn_id: str, mail: Mail, recipients: Sequence[str]) -> dic
     def deliver() -> None:
         try:
             with _MailHook(smtp_conn_id=conn_id) as hook:
-                outcome.append(cast("_MailHook", hook).deliver(mail, recipients))
+                outcome.append(cast("_MailHook", hook).deliver(mail, recipients, key))
         except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
             outcome.append(error)
 
@@ -121,7 +141,7 @@ def _deliver_in_time(conn_id: str, mail: Mail, recipients: Sequence[str]) -> dic
     thread.start()
     thread.join(PATIENCE_S)
     if not outcome:
-        raise MailNotSentError(f"the server of connection {conn_id!r} was not done within {PATIENCE_S:.0f} s")
+        raise NotDeliveredError(f"the server of connection {conn_id!r} was not done within {PATIENCE_S:.0f} s")
     if isinstance(outcome[0], Exception):
         raise outcome[0]
     return outcome[0]
@@ -132,22 +152,23 @@ def _refuse_missing(conn_id: str) -> None:
     try:
         BaseHook.get_connection(conn_id)
     except AirflowNotFoundException as error:
-        raise MailNotSentError(
+        raise NotDeliveredError(
             f"Airflow has no connection {conn_id!r} that it can read: add it in the UI under Admin, Connections, or as "
             f"AIRFLOW_CONN_{conn_id.upper()}, or name another in notify.smtp_conn_id"
         ) from error
     except Exception as error:
         # What cannot be parsed holds a password, and the error's text may quote it.
-        raise MailNotSentError(f"connection {conn_id!r} cannot be read ({type(error).__name__})") from error
+        raise NotDeliveredError(f"connection {conn_id!r} cannot be read ({type(error).__name__})") from error
 
 
-def _as_message(mail: Mail, sender: str, recipients: Sequence[str], *, domain: str) -> EmailMessage:
+def _as_message(mail: Mail, sender: str, recipients: Sequence[str], *, key: str | None) -> EmailMessage:
+    domain = parseaddr(sender)[1].rpartition("@")[2]
     message = EmailMessage(policy=SMTP)
     message["Subject"] = mail.subject
     message["From"] = sender
     message["To"] = ", ".join(recipients)
     message["Date"] = datetime.now(UTC)
-    message["Message-ID"] = make_msgid(domain=domain)
+    message["Message-ID"] = f"<{key}@{domain}>" if key else make_msgid(domain=domain)
     message["Auto-Submitted"] = "auto-generated"  # so that nobody's absence is told to us (RFC 3834)
     message[KIND_HEADER] = mail.kind
     if not mail.pictures:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import datetime
 from email import message_from_bytes, policy
 from functools import partial
@@ -80,19 +81,30 @@ def mail_port(unused_port: int, monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.fixture
-def mailbox(mail_port: int) -> Iterator[Mailbox]:
+def open_mailbox(mail_port: int) -> Iterator[Callable[[], Mailbox]]:
+    """A function that starts the mail server; it returns the mails that come in, in order."""
+    with ExitStack() as stack:
+
+        def start() -> Mailbox:
+            mails: Mailbox = []
+
+            class Handler:
+                async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802
+                    mails.append(message_from_bytes(envelope.content, policy=policy.default))
+                    return "250 OK"
+
+            controller = Controller(Handler(), hostname="127.0.0.1", port=mail_port, server_hostname="localhost")
+            controller.start()
+            stack.callback(controller.stop)
+            return mails
+
+        yield start
+
+
+@pytest.fixture
+def mailbox(open_mailbox: Callable[[], Mailbox]) -> Mailbox:
     """The mails that came in, in order."""
-    mails: Mailbox = []
-
-    class Handler:
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802
-            mails.append(message_from_bytes(envelope.content, policy=policy.default))
-            return "250 OK"
-
-    controller = Controller(Handler(), hostname="127.0.0.1", port=mail_port, server_hostname="localhost")
-    controller.start()
-    yield mails
-    controller.stop()
+    return open_mailbox()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from dag_runs import Mailbox, kinds, ran, states, text
 from include.catalog.runs import run_id_of
 from include.config import PipelineConfig
 from include.drift.check import check_id_of
+from include.registry.alerts import enqueue
 from include.registry.ledger import append_event
 from include.warehouse.session import Warehouse
 
@@ -28,7 +29,11 @@ OUTCOME = "SELECT OUTCOME FROM RUNS"
 
 @pytest.fixture
 def judged(
-    add_champions: Callable[[int], None], add_check: Callable[..., str], config: PipelineConfig, run: Run
+    add_champions: Callable[[int], None],
+    add_check: Callable[..., str],
+    config: PipelineConfig,
+    warehouse: Warehouse,
+    run: Run,
 ) -> Judged:
     """A function that runs inference with nothing new, whose check of version 3 is stored; something happens before."""
 
@@ -38,6 +43,8 @@ def judged(
         add_champions(3)
         check_id = check_id_of(run_id)
         add_check(*reasons, check_id=check_id, run_id=run_id, version=3, verdict=verdict, action=action)
+        if action != "REQUEST_LABELS":
+            warehouse.alone(lambda: enqueue(warehouse, "drift", run_id=run_id, about={"check_id": check_id}))
         before(check_id)
         return run("inference", asked_at=asked_at)
 
@@ -99,30 +106,40 @@ def test_a_retraining_that_is_asked_for_already_is_not_asked_for_again(
     from airflow.models.dagrun import DagRun
 
     assert len(DagRun.find(dag_id=f"{config.name}_training")) == 1
-    # And: people are told all the same, as the try that asked for it may have ended before it did.
+    # And: people are told all the same, once.
     assert kinds(mailbox) == ["drift"]
     assert "it drifts" in text(mailbox[0])
 
 
-def test_an_alert_without_a_warehouse_fails_the_run_and_is_told(
+def test_a_task_that_loses_the_warehouse_fails_the_run_and_people_are_told_at_once(
     judged: Judged, query: Query, mailbox: Mailbox, lose_warehouse: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from driftgate import notifiers
+    from include.drift.labels import requests
 
-    send_drift = notifiers.send_drift
+    request_labels = requests.request_labels
 
-    def lose_and_send(warehouse: Warehouse, check_id: str) -> bool:
+    def lose_and_request(warehouse: Warehouse, *arguments: Any, **values: Any) -> Any:
         lose_warehouse()
         warehouse._connection.close()
-        return send_drift(warehouse, check_id)
+        return request_labels(warehouse, *arguments, **values)
 
-    monkeypatch.setattr(notifiers, "send_drift", lose_and_send)
+    monkeypatch.setattr(requests, "request_labels", lose_and_request)
 
-    inference = judged("ALERT", "it drifts", verdict="DATA_DRIFT")
+    inference = judged("REQUEST_LABELS", "it drifts", verdict="DATA_DRIFT")
 
     assert inference.state == "failed"
-    assert states(inference)["alert"] == states(inference)["report_failures"] == "failed"
+    assert states(inference)["request_labels"] == states(inference)["report_failures"] == "failed"
+    assert states(inference)["deliver_alerts"] == "success"
     assert kinds(mailbox) == ["failed"]
-    assert "alert failed in run" in text(mailbox[0])
+    assert "request_labels failed in run" in text(mailbox[0])
     # Its outcome is the one that the check gave it: nobody could tell the warehouse of the failure.
-    assert query(OUTCOME)[0][0].endswith(": DATA_DRIFT, ALERT")
+    assert query(OUTCOME)[0][0].endswith(": DATA_DRIFT, REQUEST_LABELS")
+
+
+def test_an_alert_is_logged_and_told(judged: Judged, mailbox: Mailbox, capfd: pytest.CaptureFixture[str]) -> None:
+    inference = judged("ALERT", "it drifts", verdict="DATA_DRIFT")
+
+    assert inference.state == "success"
+    assert kinds(mailbox) == ["drift"]
+    assert "it drifts" in text(mailbox[0])
+    assert "drift of version 3 (DATA_DRIFT): it drifts" in capfd.readouterr().out

@@ -12,6 +12,7 @@ from include.catalog.runs import open_run, run_id_of
 from include.config import PipelineConfig
 from include.config_parts import NotifyConfig, RetrainingConfig
 from include.drift import approval
+from include.notify import delivery
 from include.registry.ledger import append_event
 from include.warehouse.session import Warehouse
 
@@ -101,15 +102,21 @@ def answer_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("response_hours", [0.0002])
-def test_silence_rejects(
+def test_silence_rejects_and_a_delivery_that_fails_fails_nothing(
     champion: None, add_check: AddCheck, run: Run, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer_nothing(monkeypatch)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(delivery, "deliver_due", fail)
 
     training = run("training", check_id=add_check())
 
     assert training.state == "success"
     assert ran(training) == WHY_NOT
+    assert states(training)["deliver_request"] == states(training)["deliver_alerts"] == "failed"
     assert query(ANSWERS) == [("REJECTED", 1, "nobody")]
     assert query("SELECT OUTCOME FROM RUNS")[0][0].startswith("nothing was trained: nobody answered by 20")
 

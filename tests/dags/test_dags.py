@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 
 TRAINING = {
     "open_run": {"needs_approval"},
-    "needs_approval": {"approve", "not_needed"},
+    "needs_approval": {"approve", "not_needed", "deliver_request"},
+    "deliver_request": set(),
     "approve": {"approved", "rejected"},
     "approved": {"sync_catalog"},
     "rejected": {"announce"},
@@ -23,7 +24,8 @@ TRAINING = {
     "evaluate": {"check_cure", "promote"},
     "check_cure": {"promote"},
     "promote": {"announce"},
-    "announce": set(),
+    "announce": {"deliver_alerts"},
+    "deliver_alerts": set(),
 }
 HEAVY = {"torch", "torchvision", "evidently", "pandas", "PIL", "sklearn", "matplotlib", "snowflake.connector"}
 INFERENCE = {
@@ -33,22 +35,25 @@ INFERENCE = {
     "predict": {"commit_predictions", "report_failures"},
     "commit_predictions": {"check_drift"},
     "check_drift": {"roll_back", "request_retraining", "request_labels", "alert", "nothing"},
-    "roll_back": {"report_failures"},
-    "request_retraining": {"report_failures"},
-    "request_labels": {"report_failures"},
-    "alert": {"report_failures"},
-    "nothing": {"report_failures"},
-    "report_failures": set(),
+    "roll_back": {"report_failures", "deliver_alerts"},
+    "request_retraining": {"report_failures", "deliver_alerts"},
+    "request_labels": {"report_failures", "deliver_alerts"},
+    "alert": {"report_failures", "deliver_alerts"},
+    "nothing": {"report_failures", "deliver_alerts"},
+    "report_failures": {"deliver_alerts"},
+    "deliver_alerts": set(),
 }
-ROLLBACK: dict[str, set[str]] = {"roll_back": set()}
+ROLLBACK: dict[str, set[str]] = {"roll_back": {"deliver_alerts"}, "deliver_alerts": set()}
 REPRODUCE = {
     "open_run": {"restore"},
     "restore": {"preprocess", "train"},
     "preprocess": {"train", "compare"},
     "train": {"compare"},
-    "compare": set(),
+    "compare": {"deliver_alerts"},
+    "deliver_alerts": set(),
 }
-DAGS = {"training": TRAINING, "inference": INFERENCE, "rollback": ROLLBACK, "reproduce": REPRODUCE}
+ALERTS: dict[str, set[str]] = {"deliver_alerts": set()}
+DAGS = {"training": TRAINING, "inference": INFERENCE, "rollback": ROLLBACK, "reproduce": REPRODUCE, "alerts": ALERTS}
 DAG_IDS = {f"{name}_{kind}" for name in ("clothing", "digits") for kind in DAGS}
 
 
@@ -67,6 +72,20 @@ def test_the_dags_and_tasks_are_the_expected_ones(shipped: None, load_dags: Call
         for kind, expected in DAGS.items():
             tasks = dags.dags[f"{name}_{kind}"].tasks
             assert {task.task_id: task.downstream_task_ids for task in tasks} == expected
+
+
+def test_what_delivers_alerts_decides_nothing_about_a_run(shipped: None, load_dags: Callable[[], Any]) -> None:
+    dags = load_dags()
+
+    for kind in ("training", "inference", "rollback"):
+        dag = dags.dags[f"digits_{kind}"]
+        deliveries = {task.task_id for task in dag.tasks if task.task_id.startswith("deliver_")}
+        assert {task.task_id for task in dag.teardowns} == deliveries
+        assert not any(task.on_failure_fail_dagrun for task in dag.teardowns)
+    alerts = dags.dags["digits_alerts"]
+    assert alerts.is_paused_upon_creation is False
+    assert alerts.schedule is None
+    assert "Idempotent" in alerts.doc_md
 
 
 def test_training_has_a_typed_and_described_trigger_form(shipped: None, load_dags: Callable[[], Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dag_runs import Mailbox, kinds, text
+from dag_runs import Mailbox, kinds, states, text
 
 from include.config import PipelineConfig
 
@@ -33,7 +33,7 @@ def test_a_rollback_to_the_previous_version(run: Run, query: Query, capfd: pytes
     sentence = "version 2 is champion again, in place of version 3; every image that had an answer still has one"
     assert query(RUNS) == [("rollback", "it's bad", sentence, True)]
     assert sentence in capfd.readouterr().out
-    (task,) = rollback.get_task_instances()
+    [task] = [ti for ti in rollback.get_task_instances() if ti.task_id == "roll_back"]
     assert task.xcom_pull(task_ids="roll_back") == {"version": 2, "from_version": 3, "event_seq": 4, "n_pending": 0}
 
 
@@ -95,11 +95,56 @@ def test_without_a_warehouse_the_run_fails_and_is_told_by_mail(
     assert kinds(mailbox) == ["failed"]
 
 
-def test_a_mail_server_that_is_down_fails_nothing(run: Run, query: Query, caplog: pytest.LogCaptureFixture) -> None:
-    assert run("rollback", reason="bad").state == "success"
+def test_what_a_mail_server_that_is_down_does_not_take_is_delivered_once_when_it_is_back(
+    run: Run, query: Query, config: PipelineConfig, open_mailbox: Callable[[], Mailbox]
+) -> None:
+    from airflow.models.dagrun import DagRun
 
-    assert "rolled back from version 3 to version 2' was not sent: " in caplog.text
+    # When: it is down
+    started = datetime.now(UTC)
+    rollback = run("rollback", reason="bad")
+
+    # Then: the run does not care, and a run of the alerts DAG is asked for, a minute later
+    assert rollback.state == "success"
+    assert states(rollback)["deliver_alerts"] == "success"
     assert query("SELECT VERSION FROM CHAMPION") == [(2,)]
+    assert query("SELECT KIND, N_TRIES, DELIVERED_AT, ERROR FROM ALERTS") == [
+        ("rolled_back", 1, None, "mail: [Errno 111] Connection refused")
+    ]
+    [asked] = DagRun.find(dag_id=f"{config.name}_alerts")
+    assert asked.state == "queued"
+    assert timedelta(seconds=60) <= asked.run_after - started < timedelta(seconds=90)
+    assert asked.run_id == f"due__{asked.run_after:%Y-%m-%dT%H:%M:%S}"
+
+    # When: it is back, and that run comes (a minute is not waited for here), and another one
+    mailbox = open_mailbox()
+    query("UPDATE ALERTS SET NEXT_TRY_AT = SYSDATE()")
+    assert run("alerts").state == "success"
+    assert run("alerts").state == "success"
+
+    # Then
+    assert kinds(mailbox) == ["rolled_back"]
+    assert query("SELECT DELIVERED_AT IS NULL, ERROR, DELIVERED_TO[0]::VARCHAR FROM ALERTS") == [(False, None, "mail")]
+    [alert_id] = query("SELECT ALERT_ID FROM ALERTS")[0]
+    assert mailbox[0]["Message-ID"].startswith(f"<{alert_id}.")
+    assert len(DagRun.find(dag_id=f"{config.name}_alerts", state="queued")) == 1
+
+
+def test_a_paused_alerts_dag_is_asked_for_nothing(run: Run, config: PipelineConfig, query: Query) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    assert run("alerts").state == "success"  # Airflow knows the DAG from then on
+    with create_session() as session:
+        session.get_one(DagModel, f"{config.name}_alerts").is_paused = True
+
+    rollback = run("rollback", reason="bad")
+
+    assert rollback.state == "success"
+    assert states(rollback)["deliver_alerts"] == "success"
+    assert query("SELECT N_TRIES FROM ALERTS") == [(1,)]
+    assert DagRun.find(dag_id=f"{config.name}_alerts", state="queued") == []
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from include.warehouse.loading import TaskTry
 from include.warehouse.session import SQL_FOLDER, Warehouse
 from include.warehouse.setup import run_setup
 from tests.child_processes import was_killed
-from tests.tasks_in_processes import TASKS, do_all_tasks, try_task
+from tests.tasks_in_processes import MAILS, TASKS, do_all_tasks, try_task
 
 pytestmark = pytest.mark.slow
 
@@ -94,13 +94,22 @@ DEATHS: dict[str, list[str]] = {
         "lock/commit 2",
     ],
     "check": ["drift/insert_check", "lock/commit"],
+    # The third one has sent a mail, and nobody knows.
+    "deliver": [
+        "alerts/claim_alert",
+        "lock/commit",
+        "alerts/set_delivered_to",
+        "lock/commit 2",
+        "alerts/mark_delivered",
+        "lock/commit 2",
+    ],
 }
 """What each task has just done when it is killed, try by try; with a number, for the so-manieth time in that try."""
 
 NOT_COMPARED = {
     # When something was done: two pipelines do nothing at the same time.
     *("STARTED_AT", "FINISHED_AT", "FIRST_SEEN_AT", "QUARANTINED_AT", "WRITTEN_AT", "CREATED_AT", "HELD_AT", "AT"),
-    *("PRED_TIMESTAMP", "CHECKED_AT"),
+    *("PRED_TIMESTAMP", "CHECKED_AT", "DUE_AT", "NEXT_TRY_AT", "DELIVERED_AT"),
     # The pipeline's own schema and store are in it.
     *("FILE_URL", "CONFIG_DIGEST"),
     # It counts who has held the lock, the dead among them.
@@ -110,8 +119,7 @@ NOT_COMPARED = {
 NOT_COMPARED_INSIDE = {"CONFIG": ("name", "warehouse", "store"), "METRICS": ("training_seconds",)}
 """What is left out of columns that hold JSON, for the same reasons."""
 EMPTY = {
-    *("LABELS", "LABEL_REQUESTS", "ACCEPTED_CHECKS", "CURE_CHECKS", "FORGOTTEN", "APPROVAL_REQUESTS", "ALERTS"),
-    "REPRODUCTIONS",
+    *("LABELS", "LABEL_REQUESTS", "ACCEPTED_CHECKS", "CURE_CHECKS", "FORGOTTEN", "APPROVAL_REQUESTS", "REPRODUCTIONS"),
 }
 """Tables in which the tasks write nothing."""
 
@@ -215,6 +223,7 @@ def set_up(name: str, stages: Path) -> Iterator[Pipeline]:
             "preprocessing": {"size": 16},
             "training": {"n_epochs": 3, "batch_size": 16, "base_lr": 0.01},
             "gate": {"min_accuracy": 0.0},
+            "notify": {"emails": ["anna@example.com"]},
             "store": {"url": str(stages / "store")},
         }
     )
@@ -270,6 +279,17 @@ def test_no_table_is_forgotten_here(killed: Pipeline) -> None:
 def test_there_is_nothing_left_to_do(killed: Pipeline) -> None:
     assert pending_images(killed.warehouse, killed.config) == []
     assert len(killed.query("SELECT 1 FROM CURRENT_PREDICTIONS WHERE TYPE IS NOT NULL")) == N_INCOMING
+
+
+def test_people_are_told_of_the_promotion(stages: Path, undisturbed: Pipeline, killed: Pipeline) -> None:
+    for pipeline in (undisturbed, killed):
+        [row] = pipeline.query("SELECT KIND, DELIVERED_AT, N_TRIES FROM ALERTS")
+        assert (row["KIND"], row["DELIVERED_AT"] is None, row["N_TRIES"]) == ("promoted", False, 0)
+    # Once, and once more under the same Message-ID where a task was killed before it could note that.
+    assert len((stages / "undisturbed" / MAILS).read_text().split()) == 1
+    sent = (stages / "killed" / MAILS).read_text().split()
+    assert len(sent) == 2
+    assert len(set(sent)) == 1
 
 
 def test_the_lock_is_free(killed: Pipeline) -> None:

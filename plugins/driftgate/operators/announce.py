@@ -1,8 +1,6 @@
 """The last task of a training run."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
@@ -11,12 +9,9 @@ from driftgate.failures import failed_sentence, failed_tasks, tell_failure
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 from include.config import PipelineConfig
 
-if TYPE_CHECKING:
-    from include.registry.promotion import Decision
-
 
 class AnnounceOperator(PipelineOperator):
-    """Say what became of the run, in the log, in RUNS and by mail.
+    """Say what became of the run, in the log and in RUNS; a failure also to people.
 
     It always runs, so a run in which a task failed fails here once more: it would be green otherwise. If it is itself
     what fails, `tell_failed_announcement` tells that.
@@ -42,7 +37,7 @@ class AnnounceOperator(PipelineOperator):
         if not failed:
             return super().execute(context)
         outcome = failed_sentence(context, failed)
-        tell_failure(self.config, context, failed, outcome=outcome)
+        tell_failure(self.config, context, failed, outcome=outcome, patience_s=None)
         raise AirflowFailException(f"{outcome}. The champion is what it was; the log of each failed task says why")
 
     def work(self, task: PipelineTask) -> str:
@@ -54,8 +49,6 @@ class AnnounceOperator(PipelineOperator):
         decision = Decision.from_json(returned) if returned else None
         outcome = decision.sentence if decision else self._answered(task)
         close_run(task.warehouse, run_id=task.run_id, outcome=outcome)
-        if decision:  # last, as it never fails: a task that is tried again would send it again
-            _tell(task, decision)
         self.log.info("%s", outcome)
         return outcome
 
@@ -66,18 +59,6 @@ class AnnounceOperator(PipelineOperator):
         returned = [task.context["ti"].xcom_pull(task_ids=task_id) for task_id in self.answer_of]
         sentences = [RecordedAnswer.from_json(answer).sentence for answer in returned if answer]
         return f"nothing was trained: {sentences[0] if sentences else 'tasks of this run were skipped by hand'}"
-
-
-def _tell(task: PipelineTask, decision: Decision) -> None:
-    """Send the decision."""
-    from driftgate.links import run_link
-    from driftgate.mailing import send
-    from include.notify.mail import compose
-    from include.notify.messages import promoted, refused
-
-    message = promoted if decision.outcome == "PROMOTED" else refused
-    links = [("The run that trained it", run_link(task.dag_id, str(task.context["run_id"])))]
-    send(task.config, compose(message(task.config.name, decision, links=links)))
 
 
 def tell_failed_announcement(config: PipelineConfig, context: Context) -> None:

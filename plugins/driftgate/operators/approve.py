@@ -7,7 +7,6 @@ from airflow.providers.standard.operators.hitl import HITLBranchOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
 
-from driftgate.notifiers import ApprovalNotifier
 from driftgate.operators.pipeline import pipeline_task
 from include.config import PipelineConfig
 
@@ -16,7 +15,7 @@ REJECT = "Reject"
 
 
 class ApproveOperator(HITLBranchOperator):
-    """Show a person the evidence for a retraining, ask by mail, and wait. Silence is a rejection.
+    """Show a person the evidence for a retraining, and wait; `needs_approval` has told people. Silence is a rejection.
 
     The answer goes to the XCom `answer`.
 
@@ -35,7 +34,6 @@ class ApproveOperator(HITLBranchOperator):
             defaults=REJECT,
             # Never execution_timeout: it would end the task, where this one answers it.
             response_timeout=timedelta(hours=config.retraining.response_hours),
-            notifiers=[ApprovalNotifier(config)],
             **kwargs,
         )
         self.config = config

@@ -39,7 +39,7 @@ class CompareOperator(PipelineOperator):
         if not failed:
             return super().execute(context)
         outcome = failed_sentence(context, failed)
-        tell_failure(self.config, context, failed, outcome=outcome)
+        tell_failure(self.config, context, failed, outcome=outcome, patience_s=None)
         raise AirflowFailException(f"{outcome}. Nothing was compared; the log of each failed task says why")
 
     def work(self, task: PipelineTask) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from include.errors import DriftgateError
 
 if TYPE_CHECKING:  # the connector, which a DAG that is only read does not need
     from include.catalog.runs import Run
+    from include.notify.desk import Desk
     from include.store.files import FileStore
     from include.warehouse.session import Warehouse
 
@@ -92,6 +93,23 @@ def pipeline_task(config: PipelineConfig, context: Context) -> Iterator[Pipeline
         if error.is_transient:
             raise
         raise AirflowFailException(str(error)) from error
+
+
+@contextmanager
+def pipeline_desk(config: PipelineConfig, context: Context) -> Iterator[Desk]:
+    """Open a session for composing messages. Unlike `pipeline_task`, it leaves errors as they are.
+
+    Args:
+        config: The pipeline file.
+        context: Of the task.
+    """
+    from driftgate.hooks import WarehouseHook
+    from driftgate.links import base_url
+    from include.notify.desk import Desk
+
+    with WarehouseHook.for_pipeline(config).session() as warehouse:
+        task = PipelineTask(context=context, warehouse=warehouse, file_config=config)
+        yield Desk(warehouse=warehouse, store=task.store, config=config, base_url=base_url(), work_path=task.work_path)
 
 
 class PipelineOperator(BaseOperator):

@@ -30,7 +30,8 @@ class ReportFailuresOperator(BaseOperator):
         """
         failed = failed_tasks(context)
         sentence = failed_sentence(context, failed)
-        tell_failure(self.config, context, failed, outcome=inference_outcome(context, failed=failed))
+        outcome = inference_outcome(context, failed=failed)
+        tell_failure(self.config, context, failed, outcome=outcome, patience_s=None)
         raise AirflowFailException(
             f"{sentence}. A failed batch keeps no other from being committed; images without an answer are pending, "
             "and come again with the next run. The log of each failed task says why"

@@ -29,7 +29,7 @@ class _Request(NamedTuple):
 
 
 class RollBackOperator(PipelineOperator):
-    """Roll back, as the run's parameters ask for or as a drift check has decided, and tell it by mail.
+    """Roll back, as the run's parameters ask for or as a drift check has decided; people are told with it.
 
     It is a rollback of the champion that there was when it was asked for: of two that were asked for at once one wins,
     and the other fails, saying so. What a drift check has decided is skipped then: its champion is no longer there.
@@ -55,7 +55,6 @@ class RollBackOperator(PipelineOperator):
         else:
             request = _asked(task)
             rollback = _open_roll_back_close(task, request)
-        _tell(task, rollback, request)
         self.log.info("%s", rollback.sentence)
         return rollback.to_json()
 
@@ -126,15 +125,3 @@ def _open_roll_back_close(task: PipelineTask, request: _Request) -> Rollback:
     rollback = _roll_back(task, request)
     close_run(task.warehouse, run_id=task.run_id, outcome=rollback.sentence)
     return rollback
-
-
-def _tell(task: PipelineTask, rollback: Rollback, request: _Request) -> None:
-    """Send the mail; a mail that cannot be sent is a warning in the log."""
-    from driftgate.links import run_link
-    from driftgate.mailing import send
-    from include.notify.mail import compose
-    from include.notify.messages import rolled_back
-
-    links = [("The run that rolled back", run_link(task.dag_id, str(task.context["run_id"])))]
-    message = rolled_back(task.config.name, rollback, reason=request.reason, actor=request.actor, links=links)
-    send(task.config, compose(message))

@@ -70,6 +70,10 @@ def test_lines_of_ours_are_shown_with_the_task_and_its_end(capsys):
             line("Branch into []", logger="airflow.task.operators.driftgate.operators.plan", filename="branch.py"),
             line("version 1 is champion", logger="airflow.task.operators.driftgate.operators.announce"),
             line("mail 'version 1 is champion' was sent to 1 of 1 recipients", logger="driftgate.mailing"),
+            line("'version 1 is champion' was delivered through mail", logger="include.notify.delivery"),
+            line(
+                "what is left is delivered at noon", logger="airflow.task.operators.driftgate.operators.deliver_alerts"
+            ),
         ]
     }
     running, ended = [task("train", "running")], [task("train", "success")]

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from include.commands.app import main
+from include.registry.alerts import enqueue
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +60,28 @@ def test_the_last_verdict_is_shown_with_its_action_and_time(capsys, query):
         ["distance 0.41"],
     )
     assert check["checked_at"] == "2026-03-03 12:34:56+00:00"
+
+
+def test_what_people_were_not_told_for_an_hour_is_shown_with_the_last_error(capsys, query, warehouse):
+    for n, minutes in enumerate((30, 90, 180)):
+        about = {"tasks": [f"task {n}"]}
+        warehouse.alone(lambda about=about: enqueue(warehouse, "failed", run_id="a_training/r", about=about))
+        query(
+            "UPDATE ALERTS SET DUE_AT = DATEADD(MINUTE, -%(minutes)s, SYSDATE()), N_TRIES = 4, "
+            "ERROR = 'mail: Connection refused' WHERE ABOUT:tasks[0]::VARCHAR = %(task)s",
+            minutes=minutes,
+            task=about["tasks"][0],
+        )
+
+    shown = status(capsys)
+    assert shown.count("  not told   failed of a_training/r, due ") == 2
+    assert "UTC, 4 tries: mail: Connection refused" in shown
+    late = json.loads(status(capsys, "--json"))["pipelines"][0]["late_alerts"]
+    assert [(alert["kind"], alert["n_tries"], alert["error"]) for alert in late] == [
+        ("failed", 4, "mail: Connection refused")
+    ] * 2
+    assert late[0]["due_at"] < late[1]["due_at"]
+
+    # When they are delivered, or no longer wanted, nothing is shown
+    query("UPDATE ALERTS SET DELIVERED_AT = SYSDATE()")
+    assert "not told" not in status(capsys)

@@ -12,7 +12,7 @@ import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from driftgate import mailing
-from driftgate.mailing import send
+from driftgate.mailing import send, send_mail
 from include.commands.local.mail_catcher import Keeper
 from include.config import PipelineConfig
 from include.notify.mail import Mail, Message, Picture, compose
@@ -131,6 +131,16 @@ def test_pictures_arrive_within_the_mail(config: PipelineConfig, mailbox: Any) -
     assert image.get_content_disposition() == "inline"
     assert image.get_filename() == "drift-1.png"
     assert f'src="cid:{image["Content-ID"].strip("<>")}"' in html
+
+
+def test_a_mail_that_is_sent_again_has_the_same_id(config: PipelineConfig, mail: Mail, mailbox: Any) -> None:
+    for _ in range(2):
+        send_mail(config.notify, mail, "a1e7.20260131")
+    send_mail(config.notify, mail)
+
+    first, second, other = (received["Message-ID"] for received in mailbox.mails())
+    assert first == second == "<a1e7.20260131@localhost>"
+    assert other != first
 
 
 @pytest.mark.parametrize("length", [40, 48, 64, 200])
