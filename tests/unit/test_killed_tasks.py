@@ -109,7 +109,10 @@ NOT_COMPARED = {
 """Columns; all others are compared, the ids of runs, too, which are the same in both pipelines."""
 NOT_COMPARED_INSIDE = {"CONFIG": ("name", "warehouse", "store"), "METRICS": ("training_seconds",)}
 """What is left out of columns that hold JSON, for the same reasons."""
-EMPTY = {"LABELS", "LABEL_REQUESTS", "ACCEPTED_CHECKS", "CURE_CHECKS", "FORGOTTEN", "APPROVAL_REQUESTS", "ALERTS"}
+EMPTY = {
+    *("LABELS", "LABEL_REQUESTS", "ACCEPTED_CHECKS", "CURE_CHECKS", "FORGOTTEN", "APPROVAL_REQUESTS", "ALERTS"),
+    "RECALLS",
+}
 """Tables in which the tasks write nothing."""
 
 
