@@ -5,7 +5,8 @@ commits label, confidence and time to the warehouse, where the view CURRENT_PRED
 
 Then `check_drift` judges the champion's answers that no check has judged yet, and goes on with one of five: nothing, an
 alert, a request for labels (a mail with the images to look at), a request for retraining (a run of the training DAG,
-which may wait for a person), or a rollback. While they are too few for a verdict they wait for the next run.
+which may wait for a person), or a rollback. While they are too few for a verdict they wait for the next run. After a
+rollback that leaves images without an answer, `rescore` starts another run, which waits until this one has ended.
 
 **Idempotent**: an image is answered once by a version, and a run has one drift check; running it again adds no row. A
 batch that fails keeps no other batch from being committed: the run then fails, naming it, and the next run takes its
@@ -28,6 +29,7 @@ from driftgate.operators.predict import PredictOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.report_failures import ReportFailuresOperator
 from driftgate.operators.request_labels import RequestLabelsOperator
+from driftgate.operators.rescore import RescoreOperator
 from driftgate.operators.roll_back import RollBackOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from include.config import PipelineConfig
@@ -74,6 +76,7 @@ def inference_dag(config: PipelineConfig) -> DAG:
         roll_back = RollBackOperator(
             task_id="roll_back", config=config, check=check_drift.output, on_success_callback=tell_drift
         )
+        rescore = RescoreOperator(task_id="rescore", config=config, rollback=roll_back.output)
         request_retraining = TriggerDagRunOperator(
             task_id="request_retraining",
             trigger_dag_id=f"{config.name}_training",
@@ -95,10 +98,9 @@ def inference_dag(config: PipelineConfig) -> DAG:
         report_failures = ReportFailuresOperator(task_id="report_failures", config=config)
 
         sync_catalog >> plan >> preprocess >> predict >> commit >> check_drift
-        acting = [roll_back, request_retraining, request_labels, alert, nothing]
-        plan >> check_drift >> acting
+        plan >> check_drift >> [roll_back, request_retraining, request_labels, alert, nothing]
         # What fails before and between these makes one of them fail with it.
-        [preprocess, predict, *acting] >> report_failures
+        [preprocess, predict, rescore, request_retraining, request_labels, alert, nothing] >> report_failures
     return dag
 
 

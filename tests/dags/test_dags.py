@@ -33,14 +33,15 @@ INFERENCE = {
     "predict": {"commit_predictions", "report_failures"},
     "commit_predictions": {"check_drift"},
     "check_drift": {"roll_back", "request_retraining", "request_labels", "alert", "nothing"},
-    "roll_back": {"report_failures"},
+    "roll_back": {"rescore"},
+    "rescore": {"report_failures"},
     "request_retraining": {"report_failures"},
     "request_labels": {"report_failures"},
     "alert": {"report_failures"},
     "nothing": {"report_failures"},
     "report_failures": set(),
 }
-ROLLBACK: dict[str, set[str]] = {"roll_back": set()}
+ROLLBACK: dict[str, set[str]] = {"roll_back": {"rescore"}, "rescore": set()}
 DAGS = {"training": TRAINING, "inference": INFERENCE, "rollback": ROLLBACK}
 DAG_IDS = {f"{name}_{kind}" for name in ("clothing", "digits") for kind in DAGS}
 

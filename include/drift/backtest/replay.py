@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from include.config_parts import DriftConfig, RetrainingConfig
+from include.config_parts import DriftConfig, PromotionConfig, RetrainingConfig
+from include.drift.arbiter.probation import probation_of
 from include.drift.arbiter.verdict import (
     ACTING,
     Decision,
@@ -46,6 +47,8 @@ class PastWindow:
     n_invalid: int = 0
     previous: PreviousOnWindow | None = None
     """None: there is nobody to ask, or nobody's answers to these images are stored."""
+    n_windows_since_promotion: int | None = None
+    """The champion's windows before it; None: it is champion by a rollback, or since before the replay."""
     n_new_labels: int = 0
     """At its end."""
     n_labels_before: int = 0
@@ -63,16 +66,17 @@ class ReplayedCheck:
 
 
 def replay(
-    windows: Sequence[PastWindow], *, drift: DriftConfig, retraining: RetrainingConfig
+    windows: Sequence[PastWindow], *, drift: DriftConfig, promotion: PromotionConfig, retraining: RetrainingConfig
 ) -> tuple[ReplayedCheck, ...]:
     """Return what a policy decides.
 
     Args:
         windows: In the order of their answers, measured and cut as `drift` says.
         drift: When there is drift.
+        promotion: How long a new champion is on probation.
         retraining: What follows from it.
     """
-    state = _State(retraining)
+    state = _State(promotion, retraining)
     checks = []
     for place, window in enumerate(windows, start=1):
         state.meet(window)
@@ -95,10 +99,12 @@ class _State:
     """What the checks of a replay have found, asked for and done so far.
 
     Args:
+        promotion: How long a new champion is on probation.
         retraining: What follows from drift.
     """
 
-    def __init__(self, retraining: RetrainingConfig) -> None:
+    def __init__(self, promotion: PromotionConfig, retraining: RetrainingConfig) -> None:
+        self._promotion = promotion
         self._retraining = retraining
         self._n_awaited = 0
         """New labels that there will be once all that was asked for is answered."""
@@ -138,6 +144,7 @@ class _State:
             n_invalid=window.n_invalid,
             previous=window.previous,
             recent=tuple(RecentWindow(check_id=one.check_id, acts=one.verdict in ACTING) for one in judged),
+            probation=probation_of(window.n_windows_since_promotion, self._promotion),
             episode=self._episode,
             requests=self._requests(window.ended_at),
             n_new_labels=window.n_new_labels,

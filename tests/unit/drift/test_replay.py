@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from given_answers import SURE, WINDOW, clean, counts, less_sure, unsure
 
-from include.config_parts import DriftConfig, RetrainingConfig
+from include.config_parts import DriftConfig, PromotionConfig, RetrainingConfig
 from include.drift.arbiter.verdict import PreviousOnWindow
 from include.drift.backtest.past_windows import Labelled
 from include.drift.backtest.replay import PastWindow, ReplayedCheck, replay
@@ -43,8 +43,15 @@ def decisions(past: Sequence[PastWindow], *, drift: DriftConfig = DRIFT, **retra
     return [(check.decision.verdict, check.decision.action) for check in checks(past, drift=drift, **retraining)]
 
 
-def checks(past: Sequence[PastWindow], *, drift: DriftConfig = DRIFT, **retraining: Any) -> tuple[ReplayedCheck, ...]:
-    return replay(past, drift=drift, retraining=RetrainingConfig(min_new_labels=5, **retraining))
+def checks(
+    past: Sequence[PastWindow], *, drift: DriftConfig = DRIFT, probation_windows: int = 1, **retraining: Any
+) -> tuple[ReplayedCheck, ...]:
+    return replay(
+        past,
+        drift=drift,
+        promotion=PromotionConfig(probation_windows=probation_windows),
+        retraining=RetrainingConfig(min_new_labels=5, **retraining),
+    )
 
 
 def test_a_stretch_without_drift_alarms_nobody() -> None:
