@@ -1,4 +1,4 @@
-"""What a rollback changes for those who read the answers: whose labels stay, which change, and what has none for now."""
+"""What a rollback changes for those who read the answers: which labels stay, which change, what has none for now."""
 
 import json
 from collections.abc import Sequence
@@ -66,6 +66,10 @@ class Recall(Handover):
         told = [str(change) for change in self.changes]
         n_more = self.n_changes - len(told)
         return ", ".join([*told, f"and {n_more:,} more"] if n_more else told)
+
+
+NOTHING_RECALLED = Recall()
+"""No image is affected."""
 
 
 class _VersionNumber(NamedTuple):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from include.errors import ChampionChangedError, RollbackRefusedError
 from include.handover import Handover
 from include.registry.ledger import NO_CHAMPION_SEQ, Champion, append_event, champion_event_seq, read_champion
-from include.registry.recalls import Recall, read_recall, record_recall, serving_versions
+from include.registry.recalls import NOTHING_RECALLED, Recall, read_recall, record_recall, serving_versions
 from include.warehouse.session import Warehouse
 
 
@@ -24,7 +24,7 @@ class Rollback(Handover):
     from_version: int
     """The champion until then."""
     event_seq: int
-    recall: Recall = Recall()
+    recall: Recall = NOTHING_RECALLED
     """What it changed for those who read the answers."""
 
     @property

@@ -18,8 +18,7 @@ def probation_of(n_windows_before: int | None, promotion: PromotionConfig) -> Pr
     """Return the probation that a champion's next full window falls into, or None if it is over.
 
     Args:
-        n_windows_before: The full windows that it has had since it was promoted; None: a rollback has restored it, which
-            is no promotion.
+        n_windows_before: The full windows that it has had since its promotion; None: a rollback has restored it.
         promotion: How long a probation is.
     """
     if n_windows_before is None or n_windows_before >= promotion.probation_windows:

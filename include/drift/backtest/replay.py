@@ -109,6 +109,8 @@ class _State:
         self._n_awaited = 0
         """New labels that there will be once all that was asked for is answered."""
         self._event_seq: int | None = None
+        self._has_gone = False
+        """Whether this champion would have been rolled back by now: it is on probation once."""
         self._judged: tuple[JudgedWindow, ...] = ()
         self._episode = Episode()
         self._requested_at: list[datetime] = []
@@ -117,7 +119,7 @@ class _State:
     def meet(self, window: PastWindow) -> None:
         """Begin anew with what belongs to a champion, if it is another one."""
         if window.event_seq != self._event_seq:
-            self._event_seq, self._judged = window.event_seq, ()
+            self._event_seq, self._judged, self._has_gone = window.event_seq, (), False
             self._open, self._n_awaited = None, 0
 
     def before(self, window: PastWindow) -> Evidence | None:
@@ -144,7 +146,7 @@ class _State:
             n_invalid=window.n_invalid,
             previous=window.previous,
             recent=tuple(RecentWindow(check_id=one.check_id, acts=one.verdict in ACTING) for one in judged),
-            probation=probation_of(window.n_windows_since_promotion, self._promotion),
+            probation=None if self._has_gone else probation_of(window.n_windows_since_promotion, self._promotion),
             episode=self._episode,
             requests=self._requests(window.ended_at),
             n_new_labels=window.n_new_labels,
@@ -158,7 +160,7 @@ class _State:
             self._requested_at.append(at)
             self._episode = replace(self._episode, retraining_check_id=check_id)
         elif decision.action == "ROLL_BACK":
-            self._episode = replace(self._episode, rolled_back_check_id=check_id)
+            self._episode, self._has_gone = replace(self._episode, rolled_back_check_id=check_id), True
         n_labels = evidence.n_new_labels or 0
         if _is_told(decision) and n_labels < self._retraining.min_new_labels:
             has_told = self._open is not None and self._open.has_told
