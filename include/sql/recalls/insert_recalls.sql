@@ -1,19 +1,19 @@
--- What the rollback that this transaction has just appended changes, counted by pairs of labels: the answers that count
--- by now beside those that counted before. An image changes only if a version has answered it that counted before and
--- does not now, or the other way round: those that stay keep their order. So only the answers to such images are
--- compared, which is less than all of them if the recalled version was not champion for long.
--- Bound: event_seq, served_before
+-- What the rollback that this transaction has just appended changes, counted by pairs of labels: of each live, readable
+-- image the answer that counted before beside the one that counts by now, where they are of two versions. That needs an
+-- answer of a version whose answers counted before and do not now, or the other way round (those that stay keep their
+-- order), which is a small part of all if it was not champion for long. A preference of 1e9: its answers do not count.
+-- Bound: event_seq, served_before (JSON: the versions whose answers counted before, best first)
 INSERT INTO RECALLS (EVENT_SEQ, VERSION, TYPE_BEFORE, TYPE_AFTER, N_IMAGES)
 WITH SERVING AS (
     SELECT
         SERVED.VALUE::NUMBER AS VERSION,
         SERVED.INDEX::NUMBER AS PREFERENCE_BEFORE,
-        NULL::NUMBER AS PREFERENCE_AFTER
+        1e9::NUMBER AS PREFERENCE_AFTER
     FROM TABLE(FLATTEN(INPUT => PARSE_JSON(%(served_before)s))) AS SERVED
     UNION ALL
     SELECT
         VERSION,
-        NULL::NUMBER AS PREFERENCE_BEFORE,
+        1e9::NUMBER AS PREFERENCE_BEFORE,
         PREFERENCE AS PREFERENCE_AFTER
     FROM SERVING_VERSIONS
 ),
@@ -34,7 +34,7 @@ TOUCHED AS (
         PREDICTIONS.ETAG
     FROM PREDICTIONS
     INNER JOIN PREFERENCES ON PREDICTIONS.VERSION = PREFERENCES.VERSION
-    WHERE PREFERENCES.PREFERENCE_BEFORE IS NULL OR PREFERENCES.PREFERENCE_AFTER IS NULL
+    WHERE PREFERENCES.PREFERENCE_BEFORE = 1e9 OR PREFERENCES.PREFERENCE_AFTER = 1e9
 ),
 
 ANSWERS AS (
@@ -42,12 +42,10 @@ ANSWERS AS (
         PREDICTIONS.STAGE,
         PREDICTIONS.RELATIVE_PATH,
         PREDICTIONS.ETAG,
-        COUNT(PREFERENCES.PREFERENCE_BEFORE) AS N_BEFORE,
-        COUNT(PREFERENCES.PREFERENCE_AFTER) AS N_AFTER,
-        MIN_BY(PREDICTIONS.VERSION, COALESCE(PREFERENCES.PREFERENCE_BEFORE, 1e9)) AS VERSION_BEFORE,
-        MIN_BY(PREDICTIONS.VERSION, COALESCE(PREFERENCES.PREFERENCE_AFTER, 1e9)) AS VERSION_AFTER,
-        MIN_BY(PREDICTIONS.TYPE, COALESCE(PREFERENCES.PREFERENCE_BEFORE, 1e9)) AS TYPE_BEFORE,
-        MIN_BY(PREDICTIONS.TYPE, COALESCE(PREFERENCES.PREFERENCE_AFTER, 1e9)) AS TYPE_AFTER
+        MIN(PREFERENCES.PREFERENCE_BEFORE) AS PREFERENCE_BEFORE,
+        MIN(PREFERENCES.PREFERENCE_AFTER) AS PREFERENCE_AFTER,
+        MIN_BY(PREDICTIONS.TYPE, PREFERENCES.PREFERENCE_BEFORE) AS TYPE_BEFORE,
+        MIN_BY(PREDICTIONS.TYPE, PREFERENCES.PREFERENCE_AFTER) AS TYPE_AFTER
     FROM PREDICTIONS
     INNER JOIN PREFERENCES ON PREDICTIONS.VERSION = PREFERENCES.VERSION
     INNER JOIN TOUCHED
@@ -60,14 +58,18 @@ ANSWERS AS (
 
 CHANGED AS (
     SELECT
-        STAGE,
-        RELATIVE_PATH,
-        ETAG,
-        IFF(N_BEFORE = 0, NULL, VERSION_BEFORE) AS VERSION,
-        IFF(N_BEFORE = 0, NULL, TYPE_BEFORE) AS TYPE_BEFORE,
-        IFF(N_AFTER = 0, NULL, TYPE_AFTER) AS TYPE_AFTER
+        ANSWERS.STAGE,
+        ANSWERS.RELATIVE_PATH,
+        ANSWERS.ETAG,
+        BEST_BEFORE.VERSION,
+        IFF(BEST_BEFORE.VERSION IS NULL, NULL, ANSWERS.TYPE_BEFORE) AS TYPE_BEFORE,
+        IFF(BEST_AFTER.VERSION IS NULL, NULL, ANSWERS.TYPE_AFTER) AS TYPE_AFTER
     FROM ANSWERS
-    WHERE N_BEFORE = 0 OR N_AFTER = 0 OR VERSION_BEFORE <> VERSION_AFTER
+    LEFT JOIN PREFERENCES AS BEST_BEFORE
+        ON ANSWERS.PREFERENCE_BEFORE = BEST_BEFORE.PREFERENCE_BEFORE AND BEST_BEFORE.PREFERENCE_BEFORE < 1e9
+    LEFT JOIN PREFERENCES AS BEST_AFTER
+        ON ANSWERS.PREFERENCE_AFTER = BEST_AFTER.PREFERENCE_AFTER AND BEST_AFTER.PREFERENCE_AFTER < 1e9
+    WHERE BEST_BEFORE.VERSION IS DISTINCT FROM BEST_AFTER.VERSION
 )
 
 SELECT
