@@ -4,8 +4,9 @@ Finds the incoming images that have no answer yet, decodes them as the champion 
 commits label, confidence and time to the warehouse, where the view CURRENT_PREDICTIONS shows them.
 
 Then `check_drift` judges the champion's answers that no check has judged yet, and goes on with one of five: nothing, an
-alert, a request for labels (with the images to look at), a request for retraining (a run of the training DAG,
-which may wait for a person), or a rollback. While they are too few for a verdict they wait for the next run.
+alert, a request for labels (with the images to look at), a request for retraining (a run of the training DAG, which
+may wait for a person), or a rollback. While they are too few for a verdict they wait for the next run. After a rollback
+that leaves images without an answer, `rescore` starts another run, which waits until this one has ended.
 
 **Idempotent**: an image is answered once by a version, and a run has one drift check; running it again adds no row. A
 batch that fails keeps no other batch from being committed: the run then fails, naming it, and the next run takes its
@@ -31,6 +32,7 @@ from driftgate.operators.predict import PredictOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.report_failures import ReportFailuresOperator
 from driftgate.operators.request_labels import RequestLabelsOperator
+from driftgate.operators.rescore import RescoreOperator
 from driftgate.operators.roll_back import RollBackOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from include.config import PipelineConfig
@@ -74,6 +76,7 @@ def inference_dag(config: PipelineConfig) -> DAG:
             task_id="check_drift", config=config, trigger_rule="none_failed_min_one_success"
         )
         roll_back = RollBackOperator(task_id="roll_back", config=config, check=check_drift.output)
+        rescore = RescoreOperator(task_id="rescore", config=config, rollback=roll_back.output)
         request_retraining = TriggerDagRunOperator(
             task_id="request_retraining",
             trigger_dag_id=f"{config.name}_training",
@@ -93,9 +96,9 @@ def inference_dag(config: PipelineConfig) -> DAG:
         deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
 
         sync_catalog >> plan >> preprocess >> predict >> commit >> check_drift
-        acting = [roll_back, request_retraining, request_labels, alert, nothing]
-        plan >> check_drift >> acting
+        plan >> check_drift >> [roll_back, request_retraining, request_labels, alert, nothing]
         # What fails before and between these makes one of them fail with it.
+        acting = [rescore, request_retraining, request_labels, alert, nothing]
         [preprocess, predict, *acting] >> report_failures
         # After acting, too: report_failures runs as soon as one task has failed.
         [*acting, report_failures] >> deliver_alerts

@@ -2,10 +2,13 @@
 
 Appends one row to the ledger, and everything else follows from it: the answers of every version promoted since then
 leave the view CURRENT_PREDICTIONS at once, the restored version's earlier answers show again, and the images that only
-recalled versions had answered are pending: the next inference run answers them. The version's baseline and temperature
-come back with it.
+recalled versions had answered are pending. The version's baseline and temperature come back with it. RECALLS holds, by
+pairs of labels, how many answers that changes.
 
-**Idempotent**: a run rolls back once, however often its task is tried.
+If images are pending then, `rescore` starts an inference run, which answers them. Where inference is paused it starts
+none, and the run says so.
+
+**Idempotent**: a run rolls back once and starts one inference run, however often its tasks are tried.
 
 It is a rollback of the champion that there was when the run was triggered. If there is another one by now, because of
 a promotion or of a second rollback that was asked for at the same time, the run fails and says so, in RUNS and by mail.
@@ -19,6 +22,7 @@ from airflow.sdk import DAG, Param
 
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.deliver_alerts import DeliverAlertsOperator
+from driftgate.operators.rescore import RescoreOperator
 from driftgate.operators.roll_back import RollBackOperator, tell_failed_rollback
 from include.config import PipelineConfig
 
@@ -48,11 +52,13 @@ def rollback_dag(config: PipelineConfig) -> DAG:
         },
         tags=["driftgate", config.name],
     ) as dag:
-        roll_back = RollBackOperator(
-            task_id="roll_back", config=config, on_failure_callback=partial(tell_failed_rollback, config)
+        tell_failure = partial(tell_failed_rollback, config)
+        roll_back = RollBackOperator(task_id="roll_back", config=config, on_failure_callback=tell_failure)
+        rescore = RescoreOperator(
+            task_id="rescore", config=config, rollback=roll_back.output, on_failure_callback=tell_failure
         )
         deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
-        roll_back >> deliver_alerts
+        rescore >> deliver_alerts
     return dag
 
 

@@ -25,6 +25,7 @@ from include.config_parts import (
     NotifyConfig,
     Part,
     PreprocessingConfig,
+    PromotionConfig,
     RetrainingConfig,
     SplitConfig,
     StagesConfig,
@@ -41,7 +42,7 @@ from include.errors import ConfigError
 PIPELINES_VARIABLE = "DRIFTGATE_PIPELINES"
 STORE_VARIABLE = "DRIFTGATE_STORE"
 
-POLICY_PARTS = ("drift", "retraining", "images")
+POLICY_PARTS = ("drift", "promotion", "retraining", "images")
 """The parts of a pipeline file that say what is alarmed about, and what follows."""
 
 
@@ -59,6 +60,7 @@ class PipelineConfig(Part):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     gate: GateConfig = GateConfig()
+    promotion: PromotionConfig = PromotionConfig()
     inference: InferenceConfig = InferenceConfig()
     drift: DriftConfig = DriftConfig()
     retraining: RetrainingConfig = RetrainingConfig()

@@ -134,6 +134,13 @@ class GateConfig(Part):
     """The least recall of a class that the champion does not have."""
 
 
+class PromotionConfig(Part):
+    """What a challenger that has passed the gate still has to go through."""
+
+    probation_windows: int = Field(default=1, ge=0, le=20)
+    """Of so many first windows one that the version before answers better rolls a new champion back; 0: none does."""
+
+
 class DriftConfig(Part):
     """When the confidences in production no longer look like those of the day the model was accepted."""
 

@@ -31,7 +31,8 @@ def backtest(  # noqa: PLR0917  typer calls it, by name
     policy: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A YAML file with parts drift, retraining and images; what it leaves out is as today."
+            metavar="FILE",
+            help="A YAML file with parts drift, promotion, retraining and images; what it leaves out is as today.",
         ),
     ] = None,
     since: Annotated[

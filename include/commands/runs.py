@@ -81,7 +81,8 @@ def rollback(  # noqa: PLR0917  typer calls it, by name
     """Make a former champion champion again, and follow the run.
 
     The answers of every version promoted since then leave CURRENT_PREDICTIONS at once, the restored version's show
-    again; images that only recalled versions had answered are pending. A recalled version comes back when it is named.
+    again; images that only recalled versions had answered are pending, and an inference run that answers them starts by
+    itself. The outcome tells how many labels stay and change. A recalled version comes back when it is named.
 
     Example: ./driftgate rollback digits --to 1 --reason "takes every 7 for a 1"
     """

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from include.config import PipelineConfig
 from include.drift.acceptance import find_acceptance, read_accepted_images
+from include.drift.arbiter.probation import probation_of
 from include.drift.arbiter.verdict import Action, Decision, Evidence, OpenDrift, PreviousOnWindow, Verdict, decide
 from include.drift.backtest.runs import has_backtest
 from include.drift.checks import DriftCheck, find_check, insert_check, read_check
@@ -204,6 +205,7 @@ def _evidence(
         window=full.measured if full else None,
         n_invalid=full.counts.n_invalid if full else 0,
         recent=standing.recent,
+        probation=probation_of(standing.n_windows_since_promotion, task.config.promotion),
         episode=standing.episode,
         requests=standing.requests,
         waits_for_labels=_open_drift(task.warehouse, standing, drifted) if drifted else None,

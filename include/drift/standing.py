@@ -28,6 +28,7 @@ class _Row(NamedTuple):
     told_check_id: str | None
     seconds_since_request: int | None
     n_requests_last_week: int
+    n_windows_since_promotion: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class Standing:
     requests: Requests
     judged: tuple[JudgedWindow, ...]
     """The windows of this champion, the latest first, as many as may still count."""
+    n_windows_since_promotion: int | None
+    """How many windows of this champion checks have consumed; None: it is champion by a rollback."""
 
     @property
     def recent(self) -> tuple[RecentWindow, ...]:
@@ -88,6 +91,7 @@ def read_standing(warehouse: Warehouse, *, champion_event_seq: int, n_windows: i
             hours_since_last=None if seconds is None else seconds / 3600, n_last_week=row.n_requests_last_week
         ),
         judged=tuple(judged),
+        n_windows_since_promotion=row.n_windows_since_promotion,
     )
 
 

@@ -20,10 +20,6 @@ if TYPE_CHECKING:  # a task that only tells something needs none of what they im
     from include.registry.ledger import LedgerEvent
 
 
-class _Count(NamedTuple):
-    n: int
-
-
 class _Made(NamedTuple):
     event_seq: int
     version: int
@@ -164,6 +160,7 @@ def _refused(alert: Alert, desk: Desk) -> Message:
 
 def _rolled_back(alert: Alert, desk: Desk) -> Message:
     from include.notify.messages import rolled_back
+    from include.registry.recalls import read_recall
     from include.registry.rollback import Rollback
 
     event = _event(alert, desk, "ROLLED_BACK")
@@ -171,7 +168,7 @@ def _rolled_back(alert: Alert, desk: Desk) -> Message:
         version=alert.about["version"],
         from_version=event.from_version or 0,
         event_seq=event.event_seq,
-        n_pending=desk.warehouse.fetch("predictions/count_recalled_images", _Count)[0].n,
+        recall=read_recall(desk.warehouse, event_seq=event.event_seq),
     )
     return rolled_back(
         desk.config.name,

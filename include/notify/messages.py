@@ -179,15 +179,13 @@ def approval_wanted(
 
 def rolled_back(pipeline: str, rollback: Rollback, *, reason: str, actor: str, links: Links) -> Message:
     """Tell that a former champion is champion again."""
-    back, bad = rollback.version, rollback.from_version
+    back, bad, recall = rollback.version, rollback.from_version, rollback.recall
+    sentence = recall.sentence
+    changed = f"{sentence[0].upper()}{sentence[1:]}."
+    actions: tuple[str, ...] = ()
     if rollback.n_pending:
-        pending = (
-            f"{_count(rollback.n_pending, 'image')} that only recalled versions had answered will be answered by the "
-            "next inference run."
-        )
-        actions: tuple[str, ...] = (f"`./driftgate infer {pipeline}` starts that run now.",)
-    else:
-        pending, actions = "Every image that had an answer still has one.", ()
+        changed += f" That run starts by itself, unless {pipeline}_inference is paused."
+        actions = (f"`./driftgate infer {pipeline}` starts that run if it did not start.",)
     return Message(
         pipeline=pipeline,
         kind="rolled_back",
@@ -195,7 +193,7 @@ def rolled_back(pipeline: str, rollback: Rollback, *, reason: str, actor: str, l
         sentences=(
             f"Every version promoted since version {back} is recalled: its answers no longer count. Those of version "
             f"{back} show again.",
-            pending,
+            changed,
         ),
         reasons=(reason,),
         actions=(
@@ -205,6 +203,8 @@ def rolled_back(pipeline: str, rollback: Rollback, *, reason: str, actor: str, l
         facts=(
             ("Champion", f"version {back}"),
             ("In place of", f"version {bad}"),
+            ("Affected images", f"{recall.n_images:,}"),
+            ("Changed labels", f"{recall.n_changed:,}"),
             ("Pending images", f"{rollback.n_pending:,}"),
             ("Decided by", actor),
             ("Event", str(rollback.event_seq)),

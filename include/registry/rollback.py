@@ -12,6 +12,7 @@ from include.errors import ChampionChangedError, RollbackRefusedError
 from include.handover import Handover
 from include.registry.alerts import enqueue
 from include.registry.ledger import NO_CHAMPION_SEQ, Champion, append_event, champion_event_seq, read_champion
+from include.registry.recalls import NOTHING_RECALLED, Recall, read_recall, record_recall, serving_versions
 from include.warehouse.session import Warehouse
 
 
@@ -24,18 +25,20 @@ class Rollback(Handover):
     from_version: int
     """The champion until then."""
     event_seq: int
-    n_pending: int
-    """Live images that only recalled versions have answered."""
+    recall: Recall = NOTHING_RECALLED
+    """What it changed for those who read the answers."""
+
+    @property
+    def n_pending(self) -> int:
+        """Live images that only recalled versions have answered."""
+        return self.recall.n_pending
 
     @property
     def sentence(self) -> str:
         """The rollback in a sentence."""
-        if self.n_pending:
-            images = "1 image" if self.n_pending == 1 else f"{self.n_pending} images"
-            follows = f"{images} that only recalled versions had answered will be answered by the next inference run"
-        else:
-            follows = "every image that had an answer still has one"
-        return f"version {self.version} is champion again, in place of version {self.from_version}; {follows}"
+        return (
+            f"version {self.version} is champion again, in place of version {self.from_version}; {self.recall.sentence}"
+        )
 
 
 class _Made(NamedTuple):
@@ -55,10 +58,6 @@ class _EventSeq(NamedTuple):
 class _Promoted(NamedTuple):
     version: int
     is_promoted: bool
-
-
-class _Count(NamedTuple):
-    n: int
 
 
 def previous_version(warehouse: Warehouse) -> int | None:
@@ -85,7 +84,8 @@ def roll_back(
 ) -> Rollback:
     """Make a former champion champion again; every version promoted since its own promotion is recalled.
 
-    Only a rollback that names a recalled version brings it back.
+    Only a rollback that names a recalled version brings it back. People, drift checks and a champion's probation all
+    come here. What changes for those who read the answers is stored with it, in RECALLS.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -113,6 +113,7 @@ def roll_back(
                 "there is no champion to roll back from: ./driftgate train makes the first version"
             )
         target = _previous(warehouse, champion) if to is None else _former_champion(warehouse, champion, to)
+        served_before = serving_versions(warehouse)
         append_event(
             warehouse,
             "ROLLED_BACK",
@@ -123,15 +124,12 @@ def roll_back(
             run_id=run_id,
         )
         enqueue(warehouse, "rolled_back", run_id=run_id, about={"version": target})
-        return _Made(champion_event_seq(warehouse), target, champion.version)
+        made = _Made(champion_event_seq(warehouse), target, champion.version)
+        record_recall(warehouse, event_seq=made.event_seq, served_before=served_before)
+        return made
 
     made = warehouse.alone(compare_and_set)
-    return Rollback(
-        version=made.version,
-        from_version=made.from_version,
-        event_seq=made.event_seq,
-        n_pending=warehouse.fetch("predictions/count_recalled_images", _Count)[0].n,
-    )
+    return Rollback(**made._asdict(), recall=read_recall(warehouse, event_seq=made.event_seq))
 
 
 def _refuse_other_champion(warehouse: Warehouse, champion: Champion | None, expected_event_seq: int) -> None:

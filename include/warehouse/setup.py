@@ -25,6 +25,7 @@ _TABLES_AND_VIEWS = (
     "pixels",
     "model_versions",
     "model_events",
+    "recalls",
     "baselines",
     "drift_checks",
     "cure_checks",

@@ -1,14 +1,19 @@
-"""How an inference run ended, in a sentence for RUNS.
+"""How an inference run ended, in a sentence for RUNS; and what a rollback adds to it.
 
 Several tasks close a run, and the leaf that tells of a failed batch may run before the good ones are committed. So each
 of them tells all that there is to tell by then, and the last one tells it all.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
 from driftgate.failures import failed_sentence, failed_tasks
+
+if TYPE_CHECKING:
+    from driftgate.operators.pipeline import PipelineTask
 
 NOTHING_NEW = "nothing new to classify"
 
@@ -20,7 +25,7 @@ def inference_outcome(
     check: dict[str, Any] | None = None,
     failed: tuple[str, ...] | None = None,
 ) -> str:
-    """Return what was classified and what the drift check came to, after what has failed.
+    """Return what was classified, what the drift check came to and what was rolled back, after what has failed.
 
     Args:
         context: Of any task of the run.
@@ -39,4 +44,27 @@ def inference_outcome(
         parts.append(NOTHING_NEW)
     if check:
         parts.append(f"drift check {check['check_id']}: {check['verdict']}, {check['action']}")
+    rolled_back = ti.xcom_pull(task_ids="roll_back")
+    if rolled_back:
+        parts.append(rollback_sentence(rolled_back))
     return "; ".join(parts)
+
+
+def rollback_sentence(rolled_back: dict[str, Any]) -> str:
+    """Return what was rolled back, in a sentence.
+
+    Args:
+        rolled_back: What `roll_back` has returned.
+    """
+    from include.registry.rollback import Rollback
+
+    return Rollback.from_json(rolled_back).sentence
+
+
+def add_to_outcome(task: PipelineTask, told: str) -> None:
+    """Let RUNS tell one thing more of how a run ended, once."""
+    from include.catalog.runs import close_run
+
+    outcome = task.run.outcome or ""
+    if told not in outcome:
+        close_run(task.warehouse, run_id=task.run_id, outcome="; ".join(filter(None, (outcome, told))))

@@ -63,6 +63,17 @@ def run_to_its_end(dags: Any, dag_id: str, *, asked_at: datetime | None = None, 
     return dag.test(run_after=asked_at, run_conf=params)
 
 
+def unpause(dags: Any, dag_id: str) -> None:
+    """Let Airflow know the DAGs, and let one of them run."""
+    from airflow.dag_processing.dagbag import sync_bag_to_db
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    sync_bag_to_db(dags, "dags-folder", None)
+    with create_session() as session:
+        session.get_one(DagModel, dag_id).is_paused = False
+
+
 def states(dag_run: Any) -> dict[str, str]:
     """Return the state of each task; of a mapped one, its states in order."""
     found: dict[str, list[str]] = {}

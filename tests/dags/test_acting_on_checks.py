@@ -3,12 +3,13 @@
 No model is needed for it. So what happens between a check and the task that acts on it can be tested in seconds.
 """
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from dag_runs import Mailbox, kinds, ran, states, text
+from dag_runs import Mailbox, PutImage, kinds, ran, states, text, unpause
 
 from include.catalog.runs import run_id_of
 from include.config import PipelineConfig
@@ -58,10 +59,42 @@ def test_a_rollback_is_made_for_the_reasons_of_the_check(judged: Judged, query: 
 
     assert inference.state == "success"
     assert ran(inference) == {"sync_catalog", "plan", "check_drift", "roll_back"}
+    assert states(inference)["rescore"] == states(inference)["report_failures"] == "skipped"
+    assert query(OUTCOME)[0][0].endswith(
+        "MODEL_REGRESSION, ROLL_BACK; version 2 is champion again, in place of version 3; "
+        "every image that had an answer still has one"
+    )
     assert query(EVENTS) == [("ROLLED_BACK", 2, 3, "driftgate", "; ".join(reasons))]
     assert query("SELECT COUNT(*) FROM DRIFT_CHECKS") == [(1,)]
     assert sorted(kinds(mailbox)) == ["drift", "rolled_back"]
     assert {mail["To"] for mail in mailbox} == {"oncall@example.com"}
+
+
+def test_what_a_rollback_leaves_without_an_answer_is_answered_by_another_run(
+    judged: Judged, put_image: PutImage, query: Query, config: PipelineConfig, load_dags: Callable[[], Any]
+) -> None:
+    image = put_image("new.png", colour=(9, 9, 9), stage="new")
+
+    def answer(_: str) -> None:
+        unpause(load_dags(), f"{config.name}_inference")
+        query(
+            "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, PRED_TIMESTAMP, "
+            "RUN_ID, COMMIT_SEQ) SELECT 'INCOMING_IMAGES', %(path)s, %(etag)s, 3, 'cat', 0.9, PARSE_JSON('[0.9]'), "
+            "SYSDATE(), 'r', 1",
+            path=image.name,
+            etag=hashlib.md5(image.read_bytes(), usedforsecurity=False).hexdigest(),
+        )
+
+    inference = judged("ROLL_BACK", "it regressed", verdict="MODEL_REGRESSION", before=answer)
+
+    assert inference.state == "success"
+    assert states(inference)["rescore"] == "success"
+    from airflow.models.dagrun import DagRun
+
+    runs = {dag_run.run_id for dag_run in DagRun.find(dag_id=f"{config.name}_inference")}
+    (started,) = runs - {inference.run_id}
+    assert started.startswith("rescore__")
+    assert "1 image is affected: for 1 there is none until" in query(OUTCOME)[0][0]
 
 
 def test_a_rollback_that_is_no_longer_needed_is_skipped_and_says_so(
@@ -87,15 +120,10 @@ def test_a_retraining_that_is_asked_for_already_is_not_asked_for_again(
 ) -> None:
     def trigger(check_id: str) -> None:
         from airflow.api.common.trigger_dag import trigger_dag
-        from airflow.dag_processing.dagbag import sync_bag_to_db
-        from airflow.models.dag import DagModel
-        from airflow.utils.session import create_session
         from airflow.utils.types import DagRunTriggeredByType
 
         dag_id = f"{config.name}_training"
-        sync_bag_to_db(load_dags(), "dags-folder", None)
-        with create_session() as session:
-            session.get_one(DagModel, dag_id).is_paused = False
+        unpause(load_dags(), dag_id)
         conf = {"check_id": check_id}
         trigger_dag(dag_id, triggered_by=DagRunTriggeredByType.TEST, run_id=f"drift__{check_id}", conf=conf)
 

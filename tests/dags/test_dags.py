@@ -35,7 +35,8 @@ INFERENCE = {
     "predict": {"commit_predictions", "report_failures"},
     "commit_predictions": {"check_drift"},
     "check_drift": {"roll_back", "request_retraining", "request_labels", "alert", "nothing"},
-    "roll_back": {"report_failures", "deliver_alerts"},
+    "roll_back": {"rescore"},
+    "rescore": {"report_failures", "deliver_alerts"},
     "request_retraining": {"report_failures", "deliver_alerts"},
     "request_labels": {"report_failures", "deliver_alerts"},
     "alert": {"report_failures", "deliver_alerts"},
@@ -43,7 +44,7 @@ INFERENCE = {
     "report_failures": {"deliver_alerts"},
     "deliver_alerts": set(),
 }
-ROLLBACK: dict[str, set[str]] = {"roll_back": {"deliver_alerts"}, "deliver_alerts": set()}
+ROLLBACK: dict[str, set[str]] = {"roll_back": {"rescore"}, "rescore": {"deliver_alerts"}, "deliver_alerts": set()}
 REPRODUCE = {
     "open_run": {"restore"},
     "restore": {"preprocess", "train"},

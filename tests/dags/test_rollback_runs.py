@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dag_runs import Mailbox, kinds, states, text
+from dag_runs import Mailbox, kinds, states, text, unpause
 
 from include.config import PipelineConfig
+from include.warehouse.session import Warehouse
 
 pytestmark = pytest.mark.slow
 
@@ -33,8 +34,7 @@ def test_a_rollback_to_the_previous_version(run: Run, query: Query, capfd: pytes
     sentence = "version 2 is champion again, in place of version 3; every image that had an answer still has one"
     assert query(RUNS) == [("rollback", "it's bad", sentence, True)]
     assert sentence in capfd.readouterr().out
-    [task] = [ti for ti in rollback.get_task_instances() if ti.task_id == "roll_back"]
-    assert task.xcom_pull(task_ids="roll_back") == {"version": 2, "from_version": 3, "event_seq": 4, "n_pending": 0}
+    assert states(rollback) == {"roll_back": "success", "rescore": "skipped", "deliver_alerts": "success"}
 
 
 def test_a_rollback_to_a_named_version(run: Run, query: Query) -> None:
@@ -193,3 +193,90 @@ def test_the_form_describes_its_fields(
     assert all(dag.params.get_param(name).description for name in dag.params)
     assert dag.max_active_runs >= 2
     assert "Idempotent" in dag.doc_md
+
+
+@pytest.fixture
+def only_version_3_has_answered(warehouse: Warehouse, query: Query) -> None:
+    """Two images, of which the champion alone has answered one."""
+    for name, version, label in (("both", 2, "cat"), ("both", 3, "dog"), ("new", 3, "dog")):
+        query(
+            "INSERT INTO IMAGES (STAGE, RELATIVE_PATH, ETAG, SIZE, FIRST_SEEN_AT) SELECT 'INCOMING_IMAGES', %(name)s, "
+            "'e', 1, SYSDATE() WHERE NOT EXISTS (SELECT 1 FROM IMAGES WHERE RELATIVE_PATH = %(name)s)",
+            name=name,
+        )
+        query(
+            "INSERT INTO PREDICTIONS (STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, PRED_TIMESTAMP, "
+            "RUN_ID, COMMIT_SEQ) SELECT 'INCOMING_IMAGES', %(name)s, 'e', %(version)s, %(label)s, 0.9, "
+            "PARSE_JSON('[0.9]'), SYSDATE(), 'r', COALESCE(MAX(COMMIT_SEQ), 0) + 1 FROM PREDICTIONS",
+            name=name,
+            version=version,
+            label=label,
+        )
+
+
+@pytest.fixture
+def unpaused_inference(config: PipelineConfig, run: Run, load_dags: Callable[[], Any]) -> None:
+    """The pipeline's inference DAG may run."""
+    unpause(load_dags(), f"{config.name}_inference")
+
+
+@pytest.fixture
+def inference_runs(config: PipelineConfig) -> Callable[[], list[str]]:
+    """A function that returns the inference runs that were started."""
+
+    def find() -> list[str]:
+        from airflow.models.dagrun import DagRun
+
+        return [dag_run.run_id for dag_run in DagRun.find(dag_id=f"{config.name}_inference")]
+
+    return find
+
+
+def forget_run(dag_run: Any) -> None:
+    """Remove a run from Airflow."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.delete(session.get_one(DagRun, dag_run.id))
+
+
+PENDING = (
+    "2 images are affected: for 1 it changes (1 from dog to cat), for 1 there is none until an inference run has "
+    "answered"
+)
+
+
+@pytest.mark.usefixtures("only_version_3_has_answered", "unpaused_inference")
+def test_the_images_that_wait_are_answered_by_a_run_that_is_started_once(
+    run: Run, query: Query, mailbox: Mailbox, inference_runs: Callable[[], list[str]]
+) -> None:
+    asked_at = datetime.now(UTC)
+
+    rollback = run("rollback", asked_at=asked_at, reason="bad")
+
+    assert states(rollback) == {"roll_back": "success", "rescore": "success"}
+    (started,) = inference_runs()
+    assert started.startswith("rescore__")
+    assert query(RUNS)[0][2].endswith(PENDING)
+    assert PENDING in text(mailbox[0])
+    # And: tried again, as if Airflow did not know what it has done, it finds the run
+    forget_run(rollback)
+    assert states(run("rollback", asked_at=asked_at, reason="bad"))["rescore"] == "skipped"
+    assert inference_runs() == [started]
+
+
+@pytest.mark.usefixtures("only_version_3_has_answered")
+def test_with_a_paused_inference_dag_the_rollback_stands_and_says_that_images_wait(
+    run: Run, config: PipelineConfig, query: Query, mailbox: Mailbox, inference_runs: Callable[[], list[str]]
+) -> None:
+    rollback = run("rollback", reason="bad")
+
+    assert rollback.state == "success"
+    assert states(rollback) == {"roll_back": "success", "rescore": "skipped"}
+    assert query("SELECT VERSION FROM CHAMPION") == [(2,)]
+    ((_, _, outcome, _),) = query(RUNS)
+    assert outcome.endswith(f"{PENDING}; 1 image waits for an answer, as {config.name}_inference is paused")
+    assert inference_runs() == []
+    assert kinds(mailbox) == ["rolled_back"]
+    assert f"starts by itself, unless {config.name}_inference is paused" in text(mailbox[0])

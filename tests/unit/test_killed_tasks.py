@@ -120,6 +120,7 @@ NOT_COMPARED_INSIDE = {"CONFIG": ("name", "warehouse", "store"), "METRICS": ("tr
 """What is left out of columns that hold JSON, for the same reasons."""
 EMPTY = {
     *("LABELS", "LABEL_REQUESTS", "ACCEPTED_CHECKS", "CURE_CHECKS", "FORGOTTEN", "APPROVAL_REQUESTS", "REPRODUCTIONS"),
+    "RECALLS",
 }
 """Tables in which the tasks write nothing."""
 

@@ -34,7 +34,7 @@ def test_what_the_file_does_not_name_stays_as_it_is(config: PipelineConfig, writ
         ("drift: {window: 3}", "drift.window: Input should be greater than or equal to 20, got 3"),
         ("drift: {windows: 300}", "drift.windows: there is no such field"),
         ("drift: {alarms: 4}", "alarms is 4 of the last 3 windows: of_windows must be at least that"),
-        ("gate: {min_accuracy: 0}", "gate: is no part of a policy, which has drift, retraining, images"),
+        ("gate: {min_accuracy: 0}", "gate: is no part of a policy, which has drift, promotion, retraining, images"),
         ("drift: 500", "drift: should hold fields, holds int"),
         ("- drift", "should hold fields like 'drift: {window: 500}', holds list"),
         ("drift: [", "is not YAML"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from include.config_parts import DriftConfig
 from include.drift.arbiter.harm import bounds, estimated
+from include.drift.arbiter.probation import Probation
 from include.drift.statistics.accuracy import Accuracy
 from include.drift.statistics.features import Separation
 from include.drift.statistics.image_quality import UNDECODABLE, ImageJump
@@ -18,6 +19,7 @@ _SUBJECTS: dict[SignalName, str] = {
     "features": "the features that the network sees",
     "images": "their looks",
 }
+_ORDINALS = {1: "first", 2: "second", 3: "third"}
 _UNITS = {"short_side": " px", "long_side": " px"}
 
 
@@ -98,6 +100,15 @@ def too_few_windows(n_acting: int, drift: DriftConfig) -> str:
     return (
         f"nothing is done yet: this is {n_acting} of the last {drift.of_windows} windows with something to act on, "
         f"drift.alarms is {drift.alarms}, and it is not so clear that one suffices"
+    )
+
+
+def on_probation(version: int, probation: Probation) -> str:
+    """Say why one window suffices."""
+    place = _ORDINALS.get(probation.number, f"{probation.number}th")
+    return (
+        f"version {version} is on probation: the {place} window since its promotion suffices "
+        f"(promotion.probation_windows is {probation.n_windows})"
     )
 
 

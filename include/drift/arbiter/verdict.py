@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from include.config_parts import DriftConfig, RetrainingConfig
 from include.drift.arbiter import reasons
 from include.drift.arbiter.harm import has_dropped, is_better, is_clear
+from include.drift.arbiter.probation import Probation
 from include.drift.statistics.accuracy import Accuracy
 from include.drift.statistics.measuring import WindowEvidence
 from include.drift.statistics.signals import SignalName
@@ -100,6 +101,8 @@ class Evidence:
     """None: there is no earlier version to go back to, or it was not asked."""
     recent: tuple[RecentWindow, ...] = ()
     """The windows before this one, of this champion, the latest first."""
+    probation: Probation | None = None
+    """None: the champion has passed it, or has none."""
     episode: Episode = Episode()
     requests: Requests = Requests()
     n_new_labels: int | None = None
@@ -198,7 +201,12 @@ def _explain(
 
 
 def _waits_for_windows(evidence: Evidence, window: WindowEvidence, finding: _Finding, drift: DriftConfig) -> str | None:
-    """Return why nothing is done yet about a verdict that acts, as one window may be unlucky; None: it is done."""
+    """Return why nothing is done yet about a verdict that acts, as one window may be unlucky; None: it is done.
+
+    A champion on probation is not given another one: the version before it has proved itself, and does better.
+    """
+    if finding.verdict == "MODEL_REGRESSION" and evidence.probation is not None:
+        return None
     earlier = evidence.recent[: drift.of_windows - 1]
     n_acting = 1 + sum(one.acts for one in earlier)
     if finding.verdict not in ACTING or n_acting >= drift.alarms or is_clear(window, drift):
@@ -214,16 +222,21 @@ def _act(
         case "BROKEN_IMAGES":
             return "ALERT", (reasons.broken_images(window.jumps),)
         case "MODEL_REGRESSION" if evidence.previous is not None:
-            return _go_back(evidence.episode, evidence.previous.version)
+            return _go_back(evidence, evidence.previous.version)
         case "DATA_DRIFT" | "CONCEPT_DRIFT":
             return _learn(evidence, retraining)
         case _:
             return "NONE", ()
 
 
-def _go_back(episode: Episode, previous: int) -> tuple[Action, tuple[str, ...]]:
-    """Restore the previous version, once: if that does not help, a second time would not, either."""
-    done = episode.rolled_back_check_id
+def _go_back(evidence: Evidence, previous: int) -> tuple[Action, tuple[str, ...]]:
+    """Restore the previous version, once: if that does not help, a second time would not, either.
+
+    A champion on probation was promoted after that: it is another one that goes.
+    """
+    if evidence.probation is not None:
+        return "ROLL_BACK", (reasons.on_probation(evidence.version, evidence.probation), reasons.restored(previous))
+    done = evidence.episode.rolled_back_check_id
     if done is None:
         return "ROLL_BACK", (reasons.restored(previous),)
     return "ALERT", (reasons.rolled_back_before(done, previous),)

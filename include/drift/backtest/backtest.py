@@ -148,7 +148,7 @@ def backtest(
         outcomes[name] = _outcome(
             past,
             ranges,
-            replay(windows, drift=policy.drift, retraining=policy.retraining),
+            replay(windows, drift=policy.drift, promotion=policy.promotion, retraining=policy.retraining),
             onset=known_onset,
             window_size=policy.drift.window,
             n_stopped_runs=_count_stopped_runs(warehouse, policy.images, since),

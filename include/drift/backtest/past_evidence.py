@@ -124,6 +124,7 @@ class Past:
                 n_invalid=counts.n_invalid if counts else 0,
                 labelled=labelled[place],
                 previous=previous[place],
+                n_windows_since_promotion=window.n_windows_since_promotion,
                 n_labels_before=n_labels[2 * place],
                 n_new_labels=n_labels[2 * place + 1],
             )

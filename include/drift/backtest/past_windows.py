@@ -31,6 +31,8 @@ class WindowRange(NamedTuple):
     ended_at: datetime
     n_windows: int
     """How many windows there are in all, as only the latest ones may have been asked for."""
+    n_windows_since_promotion: int | None
+    """Those of this champion before it; None: it is champion by a rollback, or since before the answers begin."""
 
 
 class Labelled(NamedTuple):

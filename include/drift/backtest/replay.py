@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from include.config_parts import DriftConfig, RetrainingConfig
+from include.config_parts import DriftConfig, PromotionConfig, RetrainingConfig
+from include.drift.arbiter.probation import probation_of
 from include.drift.arbiter.verdict import (
     ACTING,
     Decision,
@@ -46,6 +47,8 @@ class PastWindow:
     n_invalid: int = 0
     previous: PreviousOnWindow | None = None
     """None: there is nobody to ask, or nobody's answers to these images are stored."""
+    n_windows_since_promotion: int | None = None
+    """The champion's windows before it; None: it is champion by a rollback, or since before the replay."""
     n_new_labels: int = 0
     """At its end."""
     n_labels_before: int = 0
@@ -63,16 +66,17 @@ class ReplayedCheck:
 
 
 def replay(
-    windows: Sequence[PastWindow], *, drift: DriftConfig, retraining: RetrainingConfig
+    windows: Sequence[PastWindow], *, drift: DriftConfig, promotion: PromotionConfig, retraining: RetrainingConfig
 ) -> tuple[ReplayedCheck, ...]:
     """Return what a policy decides.
 
     Args:
         windows: In the order of their answers, measured and cut as `drift` says.
         drift: When there is drift.
+        promotion: How long a new champion is on probation.
         retraining: What follows from it.
     """
-    state = _State(retraining)
+    state = _State(promotion, retraining)
     checks = []
     for place, window in enumerate(windows, start=1):
         state.meet(window)
@@ -95,14 +99,18 @@ class _State:
     """What the checks of a replay have found, asked for and done so far.
 
     Args:
+        promotion: How long a new champion is on probation.
         retraining: What follows from drift.
     """
 
-    def __init__(self, retraining: RetrainingConfig) -> None:
+    def __init__(self, promotion: PromotionConfig, retraining: RetrainingConfig) -> None:
+        self._promotion = promotion
         self._retraining = retraining
         self._n_awaited = 0
         """New labels that there will be once all that was asked for is answered."""
         self._event_seq: int | None = None
+        self._has_gone = False
+        """Whether this champion would have been rolled back by now: it is on probation once."""
         self._judged: tuple[JudgedWindow, ...] = ()
         self._episode = Episode()
         self._requested_at: list[datetime] = []
@@ -111,7 +119,7 @@ class _State:
     def meet(self, window: PastWindow) -> None:
         """Begin anew with what belongs to a champion, if it is another one."""
         if window.event_seq != self._event_seq:
-            self._event_seq, self._judged = window.event_seq, ()
+            self._event_seq, self._judged, self._has_gone = window.event_seq, (), False
             self._open, self._n_awaited = None, 0
 
     def before(self, window: PastWindow) -> Evidence | None:
@@ -138,6 +146,7 @@ class _State:
             n_invalid=window.n_invalid,
             previous=window.previous,
             recent=tuple(RecentWindow(check_id=one.check_id, acts=one.verdict in ACTING) for one in judged),
+            probation=None if self._has_gone else probation_of(window.n_windows_since_promotion, self._promotion),
             episode=self._episode,
             requests=self._requests(window.ended_at),
             n_new_labels=window.n_new_labels,
@@ -151,7 +160,7 @@ class _State:
             self._requested_at.append(at)
             self._episode = replace(self._episode, retraining_check_id=check_id)
         elif decision.action == "ROLL_BACK":
-            self._episode = replace(self._episode, rolled_back_check_id=check_id)
+            self._episode, self._has_gone = replace(self._episode, rolled_back_check_id=check_id), True
         n_labels = evidence.n_new_labels or 0
         if _is_told(decision) and n_labels < self._retraining.min_new_labels:
             has_told = self._open is not None and self._open.has_told

@@ -1,12 +1,14 @@
 -- The stored answers cut into windows: of each period of a champion its own first answers, in the order of their
 -- commits, so many a window; what is left over at a period's end makes none. The latest windows, at most so many, in
--- order, with what labels say by now, and N_WINDOWS, the number of all that there are.
+-- order, with what labels say by now; N_WINDOWS, the number of all that there are; N_WINDOWS_SINCE_PROMOTION, those of
+-- its period that were before (null: a rollback has begun it, or it began before the answers that are asked for).
 -- Bound: window_size, since, max_windows
 WITH PERIODS AS (
     SELECT
         EVENT_SEQ,
         VERSION,
         AT,
+        EVENT = 'PROMOTED' AND AT >= %(since)s::TIMESTAMP_NTZ AS IS_WHOLE_PROMOTION,
         LEAD(AT) OVER (PARTITION BY VERSION ORDER BY EVENT_SEQ) AS AGAIN_AT
     FROM MODEL_EVENTS
     WHERE EVENT IN ('PROMOTED', 'ROLLED_BACK')
@@ -15,6 +17,7 @@ WITH PERIODS AS (
 ANSWERS AS (
     SELECT
         PERIODS.EVENT_SEQ,
+        PERIODS.IS_WHOLE_PROMOTION,
         FIRST_ANSWERS.VERSION,
         FIRST_ANSWERS.COMMIT_SEQ,
         FIRST_ANSWERS.PRED_TIMESTAMP,
@@ -46,9 +49,10 @@ FULL_WINDOWS AS (
         COUNT(IS_RIGHT) AS N_LABELLED,
         COUNT_IF(IS_RIGHT) AS N_RIGHT,
         MIN(PRED_TIMESTAMP) AS STARTED_AT,
-        MAX(PRED_TIMESTAMP) AS ENDED_AT
+        MAX(PRED_TIMESTAMP) AS ENDED_AT,
+        IFF(IS_WHOLE_PROMOTION, WINDOW_NUMBER, NULL) AS N_WINDOWS_SINCE_PROMOTION
     FROM ANSWERS
-    GROUP BY EVENT_SEQ, VERSION, WINDOW_NUMBER
+    GROUP BY EVENT_SEQ, VERSION, WINDOW_NUMBER, IS_WHOLE_PROMOTION
     HAVING COUNT(*) = %(window_size)s
 ),
 
@@ -70,6 +74,7 @@ SELECT
     N_RIGHT,
     STARTED_AT,
     ENDED_AT,
-    N_WINDOWS
+    N_WINDOWS,
+    N_WINDOWS_SINCE_PROMOTION
 FROM LATEST
 ORDER BY FIRST_COMMIT_SEQ

@@ -2,6 +2,7 @@
 -- OPEN_CHECK_ID: the one that found drift of this champion but too few labels to retrain with, or found broken images
 -- that a person has declared normal, if retraining was not asked for since. TOLD_CHECK_ID: the one that told, before a
 -- window was full, that there are enough labels for this champion's drift, and why nothing is trained with them yet.
+-- N_WINDOWS_SINCE_PROMOTION: the windows of this champion that were consumed (null: it is champion by a rollback).
 -- Bound: champion_event_seq
 WITH LAST_STABLE AS (
     SELECT MAX(CHECKED_AT) AS AT FROM DRIFT_CHECKS
@@ -66,6 +67,16 @@ TOLD AS (
         AND LAST_COMMIT_SEQ IS NULL
 ),
 
+PROMOTION AS (
+    SELECT IFF(MAX(MODEL_EVENTS.EVENT) = 'PROMOTED', COUNT(DRIFT_CHECKS.CHECK_ID), NULL) AS N_WINDOWS
+    FROM MODEL_EVENTS
+    LEFT JOIN DRIFT_CHECKS
+        ON
+            MODEL_EVENTS.EVENT_SEQ = DRIFT_CHECKS.CHAMPION_EVENT_SEQ
+            AND DRIFT_CHECKS.LAST_COMMIT_SEQ IS NOT NULL
+    WHERE MODEL_EVENTS.EVENT_SEQ = %(champion_event_seq)s
+),
+
 CONSUMED AS (
     SELECT COALESCE(MAX(LAST_COMMIT_SEQ), 0) AS COMMIT_SEQ FROM DRIFT_CHECKS
 )
@@ -77,10 +88,12 @@ SELECT
     IFF(RETRAINING.CHECK_ID IS NULL, OPEN_DRIFT.CHECK_ID, NULL) AS OPEN_CHECK_ID,
     TOLD.CHECK_ID AS TOLD_CHECK_ID,
     DATEDIFF(SECOND, REQUESTS.LAST_AT, SYSDATE()) AS SECONDS_SINCE_REQUEST,
-    COALESCE(REQUESTS.N_LAST_WEEK, 0) AS N_REQUESTS_LAST_WEEK
+    COALESCE(REQUESTS.N_LAST_WEEK, 0) AS N_REQUESTS_LAST_WEEK,
+    PROMOTION.N_WINDOWS AS N_WINDOWS_SINCE_PROMOTION
 FROM CONSUMED
 CROSS JOIN REQUESTS
 CROSS JOIN RETRAINING
 CROSS JOIN RETREAT
 CROSS JOIN OPEN_DRIFT
 CROSS JOIN TOLD
+CROSS JOIN PROMOTION

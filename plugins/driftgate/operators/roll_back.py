@@ -9,6 +9,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from driftgate.failures import tell_failure
+from driftgate.inference_outcome import add_to_outcome, rollback_sentence
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 from include.config import PipelineConfig
 
@@ -48,10 +49,11 @@ class RollBackOperator(PipelineOperator):
         self.check = check
 
     def work(self, task: PipelineTask) -> dict[str, Any]:
-        """Return the version restored, the one it replaces, the event, and how many images wait."""
+        """Return the version restored, the one it replaces, the event, and what became of the answers."""
         if self.check is not None:
             request = _decided(task, self.check)
             rollback = _roll_back_or_skip(task, request)
+            add_to_outcome(task, rollback.sentence)
         else:
             request = _asked(task)
             rollback = _open_roll_back_close(task, request)
@@ -60,14 +62,17 @@ class RollBackOperator(PipelineOperator):
 
 
 def tell_failed_rollback(config: PipelineConfig, context: Context) -> None:
-    """Close a run of the rollback DAG, and tell by mail that it failed; for the failure of its only task.
+    """Close a run of the rollback DAG, and tell by mail that it failed; for the failure of either of its tasks.
 
     Args:
         config: The pipeline file.
         context: Of the task, with the exception that it failed of.
     """
+    task_id = str(context["ti"].task_id)
     error = context.get("exception") or "it was ended from outside"
-    tell_failure(config, context, (str(context["ti"].task_id),), outcome=f"failed: {error}")
+    made = context["ti"].xcom_pull(task_ids="roll_back")
+    outcome = f"{rollback_sentence(made)}; {task_id} failed: {error}" if made else f"failed: {error}"
+    tell_failure(config, context, (task_id,), outcome=outcome)
 
 
 def _decided(task: PipelineTask, returned: dict[str, Any]) -> _Request:
@@ -100,14 +105,13 @@ def _roll_back(task: PipelineTask, request: _Request) -> Rollback:
 
 def _roll_back_or_skip(task: PipelineTask, request: _Request) -> Rollback:
     """Roll back from the champion that was checked, if it still is champion."""
-    from include.catalog.runs import close_run
     from include.errors import ChampionChangedError
 
     try:
         return _roll_back(task, request)
     except ChampionChangedError as error:
         told = f"not rolled back: {error}"
-        close_run(task.warehouse, run_id=task.run_id, outcome="; ".join(filter(None, (task.run.outcome, told))))
+        add_to_outcome(task, told)
         raise AirflowSkipException(told) from error
 
 

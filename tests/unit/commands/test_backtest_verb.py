@@ -127,7 +127,7 @@ def test_a_wrong_policy_file_is_refused_in_a_line(capsys, config, tmp_path):
     code, told = run(capsys, config.name, "--policy", str(path))
 
     assert code == 1
-    assert "gate: is no part of a policy, which has drift, retraining, images" in " ".join(told.err.split())
+    assert "gate: is no part of a policy, which has drift, promotion, retraining, images" in " ".join(told.err.split())
 
 
 def test_its_help_has_an_example_of_a_file_and_of_a_call(capsys):

@@ -340,6 +340,29 @@ def test_answers_belong_to_the_champion_of_their_time(
     assert replayed(since=hour(1)).policies["today"].n_windows == 1
 
 
+def test_which_window_of_a_promotion_it_is_as_a_check_would_have_counted(
+    champion_at: Callable[..., int], store_answers: Store, warehouse: Warehouse, query: Query
+) -> None:
+    first, second = champion_at(0), champion_at(2)
+    for n, version in enumerate((first, first, second, second, first, first)):
+        store_answers(version, n, clean(WINDOW))
+    query(
+        "INSERT INTO MODEL_EVENTS (EVENT_SEQ, EVENT, VERSION, FROM_VERSION, ACTOR, AT) SELECT MAX(EVENT_SEQ) + 1, "
+        "'ROLLED_BACK', %(version)s, %(bad)s, 'me', %(at)s::TIMESTAMP_NTZ FROM MODEL_EVENTS",
+        version=first,
+        bad=second,
+        at=hour(4).replace(tzinfo=None),
+    )
+
+    def counted(since: datetime, max_windows: int = 9) -> list[int | None]:
+        ranges = past_windows.read_ranges(warehouse, window_size=WINDOW, since=since, max_windows=max_windows)
+        return [window.n_windows_since_promotion for window in ranges]
+
+    assert counted(hour(0)) == [0, 1, 0, 1, None, None]
+    assert counted(hour(1)) == [None, 0, 1, None, None], "nobody has looked how many there were before"
+    assert counted(hour(0), max_windows=3) == [1, None, None]
+
+
 def test_of_a_long_past_the_latest_windows_are_replayed(
     past: int, replayed: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,14 +10,18 @@ import pytest
 from given_answers import OLD, WINDOW, baseline_of, clean, counts, evenly, less_sure, unsure
 
 from include.config import PipelineConfig
-from include.config_parts import RetrainingConfig
+from include.config_parts import PromotionConfig, RetrainingConfig
 from include.drift import previous
 from include.drift.backtest.runs import record_backtest
 from include.drift.check import Check
 from include.drift.checks import read_check
 from include.drift.statistics.window import WindowCounts
+from include.registry.ledger import champion_event_seq
 from include.registry.rollback import roll_back
 from include.warehouse.session import Warehouse
+
+BETTER = baseline_of(evenly(0.85, 1.0, 300))
+"""Of a version that is surer, and right more often, than `SURE`."""
 
 Query = Callable[..., list[tuple[Any, ...]]]
 Promoted = Callable[..., int]
@@ -271,6 +275,51 @@ def test_a_rollback_happens_once_in_an_episode(
     assert (first.action, second.action) == ("ROLL_BACK", "ALERT")
     assert second.verdict == "MODEL_REGRESSION"
     assert f"check {first.check_id} has rolled back" in second.reasons[-1]
+
+
+def test_a_new_champion_that_fails_its_first_window_is_rolled_back_at_once(
+    check: RunCheck, promoted: Promoted, answer: Answer, asked: MagicMock, config: PipelineConfig
+) -> None:
+    # Given: a window on which it is worse, but not so clearly that one window would be enough
+    first = promoted(BETTER)
+    second = promoted()
+    answer(second, less_sure(WINDOW), images="new")
+    asked.return_value = counts(evenly(0.85, 1.0, 60))
+
+    done = check()
+
+    assert (done.verdict, done.action) == ("MODEL_REGRESSION", "ROLL_BACK")
+    assert f"version {second} is on probation: the first window since its promotion suffices" in done.reasons[-2]
+    assert done.reasons[-1] == f"so version {first} is restored"
+
+
+@pytest.mark.parametrize("passed", ["no probation", "a window before", "a rollback has restored it"])
+def test_a_champion_that_is_not_on_probation_is_given_a_second_window(
+    check: RunCheck,
+    promoted: Promoted,
+    answer: Answer,
+    asked: MagicMock,
+    config: PipelineConfig,
+    warehouse: Warehouse,
+    passed: str,
+) -> None:
+    promoted(BETTER)
+    second = promoted()
+    asked.return_value = counts(evenly(0.85, 1.0, 60))
+    promotion = PromotionConfig(probation_windows=0 if passed == "no probation" else 1)
+    if passed == "a window before":
+        answer(second, clean(WINDOW), images="before")
+        assert check().verdict == "STABLE"
+    if passed == "a rollback has restored it":
+        promoted()
+        event_seq = champion_event_seq(warehouse)
+        roll_back(warehouse, to=None, expected_event_seq=event_seq, reason="bad", actor="ann", run_id="back")
+    answer(second, less_sure(WINDOW), images="new")
+
+    done = check(config=config.model_copy(update={"promotion": promotion}))
+
+    assert (done.version, done.verdict, done.action) == (second, "MODEL_REGRESSION", "NONE")
+    assert done.reasons[-1].startswith("nothing is done yet: this is 1 of the last 3 windows")
 
 
 def test_after_a_rollback_only_images_count_that_nobody_had_answered(

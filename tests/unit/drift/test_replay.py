@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from given_answers import SURE, WINDOW, clean, counts, less_sure, unsure
 
-from include.config_parts import DriftConfig, RetrainingConfig
+from include.config_parts import DriftConfig, PromotionConfig, RetrainingConfig
 from include.drift.arbiter.verdict import PreviousOnWindow
 from include.drift.backtest.past_windows import Labelled
 from include.drift.backtest.replay import PastWindow, ReplayedCheck, replay
+from include.drift.statistics.accuracy import Estimate
 from include.drift.statistics.measuring import measure_window
 
 DRIFT = DriftConfig(window=WINDOW)
@@ -20,6 +21,8 @@ MEASURED = {
     name: measure_window(SURE, counts(confidences), drift=DRIFT, seed=1)
     for name, confidences in {"clean": clean(WINDOW), "less sure": less_sure(WINDOW), "unsure": unsure(WINDOW)}.items()
 }
+
+SURELY_BETTER = (Estimate(method="DoC", value=0.95, low=0.9, high=1.0),) * 2
 
 
 def windows(*kinds: str, hours_apart: float = 1.0, **fields: Any) -> list[PastWindow]:
@@ -43,8 +46,15 @@ def decisions(past: Sequence[PastWindow], *, drift: DriftConfig = DRIFT, **retra
     return [(check.decision.verdict, check.decision.action) for check in checks(past, drift=drift, **retraining)]
 
 
-def checks(past: Sequence[PastWindow], *, drift: DriftConfig = DRIFT, **retraining: Any) -> tuple[ReplayedCheck, ...]:
-    return replay(past, drift=drift, retraining=RetrainingConfig(min_new_labels=5, **retraining))
+def checks(
+    past: Sequence[PastWindow], *, drift: DriftConfig = DRIFT, probation_windows: int = 1, **retraining: Any
+) -> tuple[ReplayedCheck, ...]:
+    return replay(
+        past,
+        drift=drift,
+        promotion=PromotionConfig(probation_windows=probation_windows),
+        retraining=RetrainingConfig(min_new_labels=5, **retraining),
+    )
 
 
 def test_a_stretch_without_drift_alarms_nobody() -> None:
@@ -144,6 +154,26 @@ def test_a_previous_version_that_is_at_home_is_rolled_back_to_once() -> None:
     past = windows("unsure", "unsure", previous=PreviousOnWindow(version=7, accuracy=accuracy))
 
     assert decisions(past) == [("MODEL_REGRESSION", "ROLL_BACK"), ("MODEL_REGRESSION", "ALERT")]
+
+
+def test_a_champion_on_probation_goes_at_its_first_bad_window_and_once() -> None:
+    accuracy = measure_window(SURE, counts(clean(WINDOW)), drift=DRIFT, seed=1).accuracy
+    better = PreviousOnWindow(version=7, accuracy=replace(accuracy, estimates=SURELY_BETTER))
+    past = windows("less sure", "less sure", "clean", "less sure", previous=better)
+    past = [replace(window, n_windows_since_promotion=place) for place, window in enumerate(past)]
+
+    def actions(probation_windows: int) -> list[str]:
+        return [check.decision.action for check in checks(past, probation_windows=probation_windows)]
+
+    # the replay goes on with a champion that would have gone, which is on probation no more
+    assert actions(0) == ["NONE", "ROLL_BACK", "NONE", "ROLL_BACK"]
+    assert actions(1) == ["ROLL_BACK", "ALERT", "NONE", "ROLL_BACK"]
+    assert actions(9) == ["ROLL_BACK", "ALERT", "NONE", "ROLL_BACK"]
+    # and the next one has its own
+    past[3] = replace(past[3], event_seq=2, n_windows_since_promotion=0)
+    assert actions(1) == ["ROLL_BACK", "ALERT", "NONE", "ROLL_BACK"]
+    restored = replace(past[3], n_windows_since_promotion=None)
+    assert checks([restored])[0].decision.is_unconfirmed
 
 
 def test_labels_of_windows_right_before_it_count_as_far_as_these_were_like_it() -> None:

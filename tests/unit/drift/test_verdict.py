@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.config_parts import DriftConfig, RetrainingConfig
+from include.config_parts import DriftConfig, PromotionConfig, RetrainingConfig
+from include.drift.arbiter.probation import Probation, probation_of
 from include.drift.arbiter.verdict import (
     ACTING,
     Episode,
@@ -393,6 +394,74 @@ def test_with_a_second_window_or_clear_harm_it_is_acted(
 
     assert decision.verdict in ACTING
     assert decision.action != "NONE"
+
+
+FIRST, SECOND_OF_TWO = Probation(number=1, n_windows=1), Probation(number=2, n_windows=2)
+
+
+@pytest.mark.parametrize(
+    ("probation", "place"), [(FIRST, "first"), (SECOND_OF_TWO, "second"), (Probation(4, n_windows=9), "4th")]
+)
+@pytest.mark.parametrize("episode", [Episode(), ROLLED_BACK], ids=["calm before", "another was rolled back before"])
+def test_on_probation_one_window_that_the_version_before_answers_better_suffices(
+    probation: Probation, place: str, episode: Episode
+) -> None:
+    evidence = full(SLIGHT, previous=ONCE_BETTER, probation=probation, episode=episode)
+
+    decision = decide(evidence, drift=DRIFT, retraining=RETRAINING)
+
+    assert (decision.verdict, decision.action, decision.is_unconfirmed) == ("MODEL_REGRESSION", "ROLL_BACK", False)
+    assert decision.reasons[-2:] == (
+        f"version 2 is on probation: the {place} window since its promotion suffices (promotion.probation_windows is "
+        f"{probation.n_windows})",
+        "so version 1 is restored",
+    )
+
+
+def test_without_probation_the_same_window_waits_for_another() -> None:
+    decision = decide(full(SLIGHT, previous=ONCE_BETTER), drift=DRIFT, retraining=RETRAINING)
+
+    assert (decision.verdict, decision.action, decision.is_unconfirmed) == ("MODEL_REGRESSION", "NONE", True)
+
+
+@pytest.mark.parametrize(
+    ("measured", "previous"),
+    [
+        (SLIGHT, None),
+        (SLIGHT, WORSE_TOO),
+        (window(SPEAKS, jumps=(DARK,)), ONCE_BETTER),
+        (window(QUIET, of=LABELLED), ONCE_BETTER),
+    ],
+    ids=["nobody to go back to", "worse, too", "broken images", "concept drift"],
+)
+def test_probation_hurries_nothing_but_going_back(measured: WindowEvidence, previous: PreviousOnWindow | None) -> None:
+    calm = decide(full(measured, previous=previous), drift=DRIFT, retraining=RETRAINING)
+
+    on_probation = decide(full(measured, previous=previous, probation=FIRST), drift=DRIFT, retraining=RETRAINING)
+
+    assert on_probation == calm
+    assert on_probation.is_unconfirmed
+
+
+def test_a_stable_window_on_probation_is_stable() -> None:
+    decision = decide(replace(STABLE, previous=ONCE_BETTER, probation=FIRST), drift=DRIFT, retraining=RETRAINING)
+
+    assert (decision.verdict, decision.action) == ("STABLE", "NONE")
+
+
+@pytest.mark.parametrize(
+    ("n_before", "probation_windows", "expected"),
+    [
+        (0, 1, FIRST),
+        (1, 1, None),
+        (0, 0, None),
+        (1, 2, SECOND_OF_TWO),
+        (2, 2, None),
+        (None, 2, None),
+    ],
+)
+def test_how_long_a_probation_lasts(n_before: int | None, probation_windows: int, expected: Probation | None) -> None:
+    assert probation_of(n_before, PromotionConfig(probation_windows=probation_windows)) == expected
 
 
 def test_of_one_window_each_is_acted_on() -> None:

@@ -8,6 +8,7 @@ from given_checks import make_check
 from include.notify import messages
 from include.notify.mail import Mail, Message, Picture, compose
 from include.registry.promotion import Decision
+from include.registry.recalls import LabelChange, Recall
 from include.registry.rollback import Rollback
 
 RUN = ("The run", "https://airflow.example.com/dags/garments_training/runs/1")
@@ -272,10 +273,14 @@ def test_a_request_and_a_drift_show_the_picture() -> None:
 
 @pytest.mark.parametrize(
     ("n_pending", "shown"),
-    [(0, "Every image that had an answer still has one."), (1, "1 image that only"), (1500, "1,500 images that only")],
+    [
+        (0, "Every image that had an answer still has one."),
+        (1, "1 image is affected: for 1 there is none until"),
+        (1500, "1,500 images are affected: for 1,500 there is none until"),
+    ],
 )
 def test_a_rollback_says_who_why_and_what_is_pending(n_pending: int, shown: str) -> None:
-    rollback = Rollback(version=2, from_version=3, event_seq=17, n_pending=n_pending)
+    rollback = Rollback(version=2, from_version=3, event_seq=17, recall=Recall(n_pending=n_pending))
 
     mail, text = told(
         messages.rolled_back("garments", rollback, reason="coats everywhere", actor="anna.müller", links=[RUN])
@@ -289,9 +294,24 @@ def test_a_rollback_says_who_why_and_what_is_pending(n_pending: int, shown: str)
     assert "--to 3" in text
 
 
+def test_a_rollback_says_which_labels_change_and_how_often() -> None:
+    recall = Recall(
+        n_kept=7,
+        n_changed=1203,
+        changes=(LabelChange(type_before="<b>Coat", type_after="Dress", n_images=1200),),
+        n_changes=3,
+    )
+    rollback = Rollback(version=2, from_version=3, event_seq=17, recall=recall)
+
+    _, text = told(messages.rolled_back("garments", rollback, reason="r", actor="a", links=[]))
+
+    assert "for 7 the label stays, for 1,203 it changes (1,200 from <b>Coat to Dress, and 2 more)." in text
+    assert "Changed labels" in text
+
+
 @pytest.mark.parametrize(("back", "before"), [(1, 3), (3, 1)], ids=["back", "forward again"])
 def test_a_rollback_says_whose_answers_count_in_either_direction(back: int, before: int) -> None:
-    rollback = Rollback(version=back, from_version=before, event_seq=17, n_pending=0)
+    rollback = Rollback(version=back, from_version=before, event_seq=17)
 
     message = messages.rolled_back("garments", rollback, reason="r", actor="a", links=[])
 
