@@ -31,6 +31,7 @@ _STEPS = {
     "cured": ("inference run: 200 new images, 397 answered anew", 26.0),
     "refused": ("training run on 2 % of the images, refused", 44.0),
     "rollback": ("rollback run", 26.0),
+    "rescored": ("inference run that the rollback has started: 200 images", 26.0),
     "answers": ("read the answers", 5.0),
 }
 """Each step, and what it may take, in seconds; all of it together may take `_REACH_TOTAL`."""
@@ -90,7 +91,7 @@ def figures_of(summaries: Sequence[dict[str, Any]], *, note: str) -> list[Figure
         for step, (title, reach) in _STEPS.items()
     ]
     total = figure_of(
-        "demo, from nothing to the rollback",
+        "demo, from nothing to the answers after the rollback",
         [s["seconds"]["total"] for s in summaries],
         unit="s",
         better="lower",

@@ -1,5 +1,6 @@
 """The runs of a pipeline: what each was asked to do, and how it ended."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -35,6 +36,18 @@ class _Row(NamedTuple):
 def run_id_of(dag_id: str, dag_run_id: str) -> str:
     """Return the id of a DAG run that is unique over the DAGs of a pipeline."""
     return f"{dag_id}/{dag_run_id}"
+
+
+def rescoring_run_id(run_id: str) -> str:
+    """Return the id of the DAG run that answers what a rollback has left without an answer.
+
+    A run that rescores and rolls back, too, starts another one. That comes to an end: each time a drift check rolls
+    back there is a version less to go back to.
+
+    Args:
+        run_id: The run that rolls back, as RUNS names it.
+    """
+    return f"rescore__{hashlib.sha256(run_id.encode()).hexdigest()[:16]}"
 
 
 def open_run(

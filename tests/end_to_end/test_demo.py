@@ -27,15 +27,16 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path, free_ports: list[int]) -
         summary = json.loads((tmp_path / "demo" / "summary.json").read_text())
         assert set(summary) >= {"versions", "accuracies", "predictions", "verdicts", "actions", "mails", "seconds"}
         assert summary["versions"] == [1, 2, 3]
-        assert summary["champions"] == [1, 1, 1, 1, 2, 2, 2, 1]
-        # 200, 397 and 200 images, and the 397 once more by the second champion
-        assert summary["predictions"] == 1194
-        assert summary["pending"] == 200
+        assert summary["champions"] == [1, 1, 1, 1, 2, 2, 2, 1, 1]
+        # 200, 397 and 200 images, the 397 once more by the second champion, the last 200 once more by the first
+        assert summary["predictions"] == 1394
+        assert summary["pending"] == 0
         assert list(zip(summary["verdicts"], summary["actions"], strict=True)) == [
             ("STABLE", "NONE"),
             ("DATA_DRIFT", "REQUEST_LABELS"),
             ("DATA_DRIFT", "REQUEST_RETRAINING"),
             ("STABLE", "NONE"),
+            ("INSUFFICIENT_DATA", "NONE"),
         ]
         accuracies = summary["accuracies"]
         assert accuracies["test"] >= 0.95
@@ -57,6 +58,6 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path, free_ports: list[int]) -
             assert shown in told
         (pipeline,) = json.loads(driftgate("status", "--demo", "--json"))["pipelines"]
         assert pipeline["champion"]["version"] == 1
-        assert (pipeline["n_answered"], pipeline["n_pending"]) == (597, 200)
+        assert (pipeline["n_answered"], pipeline["n_pending"]) == (797, 0)
     finally:
         driftgate("down", "--demo")

@@ -73,6 +73,9 @@ class DigitsPlot(Plot):
         story.roll_back(
             "rollback", "Roll back to the former champion: its answers show again", reason="to show how it is"
         )
+        story.follow_rescoring(
+            "rescored", "The run that the rollback has started answers the images that are left", rollback="rollback"
+        )
 
     def draw(self, story: Story, target: Path) -> None:
         """Draw the answers of the version that was best at them, before the rollback took them back."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
+from include.catalog.runs import rescoring_run_id, run_id_of
 from include.commands.access import open_airflow, start_hint
 from include.commands.console import Output
 from include.commands.demo.findings import Answer, Findings, accuracy_of, read_findings
@@ -21,7 +22,7 @@ from include.config import PipelineConfig
 from include.errors import CommandError
 
 _PATIENCE_S = 30.0
-"""How long a run that a check has asked for may take to be there."""
+"""How long a run that another one starts may take to be there."""
 _POLL_S = 0.5
 
 
@@ -116,23 +117,31 @@ class Story:
         """
         with self.stopwatch.step(step, title):
             check = self.findings().checks[-1]
-            with open_airflow(self.state) as api:
-                dag_id, run_id = f"{self.config.name}_training", f"drift__{check.check_id}"
-                deadline = time.monotonic() + _PATIENCE_S
-                while (run := api.find_run(dag_id, run_id)) is None:
-                    if time.monotonic() > deadline:
-                        raise CommandError(
-                            f"check {check.check_id} ({check.verdict}, {check.action}) has started no training"
-                        )
-                    time.sleep(_POLL_S)
-                follower = RunFollower(api, self.output, verbose=self.verbose, start_hint=start_hint(self.state))
-                self.runs[step] = follower.follow(run)
+            found = f"check {check.check_id} ({check.verdict}, {check.action})"
+            self._follow(step, "training", f"drift__{check.check_id}", started_by=found)
             self._note(title, step)
 
     def roll_back(self, step: str, title: str, *, reason: str) -> None:
         """Roll back to the previous version."""
         with self.stopwatch.step(step, title):
             self._run(step, "rollback", {"reason": reason})
+            self._note(title, step)
+
+    def follow_rescoring(self, step: str, title: str, *, rollback: str) -> None:
+        """Follow the inference run that a rollback has started.
+
+        Args:
+            step: The step's name.
+            title: What happens.
+            rollback: The step that rolled back.
+
+        Raises:
+            CommandError: There is none.
+        """
+        with self.stopwatch.step(step, title):
+            made = self.runs[rollback].run
+            run_id = rescoring_run_id(run_id_of(made.dag_id, made.run_id))
+            self._follow(step, "inference", run_id, started_by="the rollback")
             self._note(title, step)
 
     def chapter(self, step: str) -> Chapter:
@@ -169,6 +178,17 @@ class Story:
         self.runs[step] = run_dag(
             kind, self.config.name, params, state=self.state, output=self.output, verbose=self.verbose
         )
+
+    def _follow(self, step: str, kind: str, run_id: str, *, started_by: str) -> None:
+        """Follow a run that another one starts; it may not be there yet."""
+        deadline = time.monotonic() + _PATIENCE_S
+        with open_airflow(self.state) as api:
+            while (run := api.find_run(f"{self.config.name}_{kind}", run_id)) is None:
+                if time.monotonic() > deadline:
+                    raise CommandError(f"{started_by} has started no {kind} run")
+                time.sleep(_POLL_S)
+            follower = RunFollower(api, self.output, verbose=self.verbose, start_hint=start_hint(self.state))
+            self.runs[step] = follower.follow(run)
 
     def _note(self, title: str, step: str) -> Findings:
         """Note what a step came to."""

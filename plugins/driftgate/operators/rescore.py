@@ -48,12 +48,13 @@ class RescoreOperator(TriggerDagRunOperator):
         Raises:
             AirflowSkipException: No image waits because of this rollback, the run exists, or inference is paused.
         """
+        from include.catalog.runs import rescoring_run_id, run_id_of
         from include.registry.rollback import Rollback
 
         n_pending = Rollback.from_json(self.rollback).n_pending
         if not n_pending:
             raise AirflowSkipException("every image that had an answer still has one")
-        self.trigger_run_id = _run_id(context)
+        self.trigger_run_id = rescoring_run_id(run_id_of(context["dag"].dag_id, str(context["run_id"])))
         try:
             super().execute(context)
         except DagIsPaused as error:
@@ -62,17 +63,3 @@ class RescoreOperator(TriggerDagRunOperator):
             with pipeline_task(self.config, context) as task:
                 add_to_outcome(task, told)
             raise AirflowSkipException(told) from error
-
-
-def _run_id(context: Context) -> str:
-    """Return the id of the run that this rollback starts, be it of a rollback run or of an inference run.
-
-    A run that rescores and rolls back, too, starts another one. That comes to an end: each time a drift check rolls
-    back there is a version less to go back to.
-    """
-    import hashlib
-
-    from include.catalog.runs import run_id_of
-
-    run_id = run_id_of(context["dag"].dag_id, str(context["run_id"]))
-    return f"rescore__{hashlib.sha256(run_id.encode()).hexdigest()[:16]}"
