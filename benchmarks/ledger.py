@@ -84,7 +84,7 @@ def ledger_figures(folder: Path, *, n_answers: int = N_ANSWERS, n_runs: int = 7)
     """Fill a warehouse, read its ledger several times, and return what that takes.
 
     Args:
-        folder: An empty one, which gets some 300 bytes an answer.
+        folder: An empty one, which gets some 100 bytes an answer.
         n_answers: How many answers there are, of `N_VERSIONS` versions.
         n_runs: How often each is read.
     """
