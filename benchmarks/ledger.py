@@ -31,6 +31,8 @@ from include.registry.history import read_history
 N_VERSIONS = 1_000
 N_ANSWERS = 10_000_000
 _REACH_S = 2.0
+_N_PROCESSES = 3
+"""How often a process is started, which takes seconds."""
 _START_UP = """
 from include.commands.app import app
 from include.commands.local.state import LocalState
@@ -40,6 +42,7 @@ with open_warehouse(pipeline_named("bench", state), state):
     pass
 """
 """All that a command does before its first statement."""
+_TABLE = "without --limit the table shows the latest hundred; what the rest takes is laying out their rows"
 _SCAN = (
     "names in no order, so that the embedded warehouse reads the whole column of paths, and of the other columns only "
     "the rows found; in names that come in order, as dates do, it skips the blocks that cannot hold the path. So does "
@@ -81,7 +84,7 @@ def ledger_figures(folder: Path, *, n_answers: int = N_ANSWERS, n_runs: int = 7)
     """Fill a warehouse, read its ledger several times, and return what that takes.
 
     Args:
-        folder: An empty one, which gets some 300 bytes an answer.
+        folder: An empty one, which gets some 100 bytes an answer.
         n_answers: How many answers there are, of `N_VERSIONS` versions.
         n_runs: How often each is read.
     """
@@ -93,14 +96,16 @@ def ledger_figures(folder: Path, *, n_answers: int = N_ANSWERS, n_runs: int = 7)
         os.environ.update(environment)  # Airflow reads it when it is first imported
         load = os.getloadavg()[0]
         bench = _Bench(own, environment, n_runs)
-        start_up = bench.times(lambda: bench.run_process(["-c", _START_UP]))
+        start_up = bench.times(lambda: bench.run_process(["-c", _START_UP]), _N_PROCESSES)
         history = bench.measure(lambda: _read_history(own), ["history", "bench"])
+        whole_table = bench.times(lambda: _run_here(["history", "bench", "--limit", str(N_VERSIONS)]))
         explain = bench.measure(lambda: _read_image(own, path), ["explain", "bench", path])
         misspelt = bench.times(lambda: _miss_image(own, f"{path}x"))
     machine = f"{os.cpu_count()} cores, load {load:.1f} at the start"
     answers = f"explain of an image with {N_ANSWERS_OF_IMAGE} of {n_answers:,} answers"
     return [
         *_figures(f"history of {N_VERSIONS:,} versions", history, start_up, machine),
+        _figure(f"history of {N_VERSIONS:,} versions, --limit {N_VERSIONS}: the command", whole_table, _TABLE),
         *_figures(answers, explain, start_up, f"{machine}; {_SCAN}"),
         _figure(f"explain of a misspelt path among {n_answers:,}: statements", misspelt, "compares it with every path"),
     ]
@@ -119,13 +124,13 @@ class _Bench:
         return _Taken(
             statements=self.times(read),
             started=self.times(lambda: _run_here(command)),
-            process=self.times(lambda: self.run_process(["-m", "include.commands", *command])),
+            process=self.times(lambda: self.run_process(["-m", "include.commands", *command]), _N_PROCESSES),
         )
 
-    def times(self, work: Callable[[], None]) -> list[_Run]:
+    def times(self, work: Callable[[], None], n_runs: int | None = None) -> list[_Run]:
         """Return what each run took after a first one, which imports and allocates what is needed once."""
         work()
-        return [self._time(work) for _ in range(self._n_runs)]
+        return [self._time(work) for _ in range(n_runs or self._n_runs)]
 
     def run_process(self, arguments: list[str]) -> None:
         """Run Python with the command's environment."""

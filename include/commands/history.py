@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # half a second to import
 
 _DIGEST_SHOWN = 8
 """How many characters of a digest a table shows; --version and --json have all of it."""
+_N_LISTED = 100
+"""How many of the latest versions the table shows, if nobody says how many."""
 _STATE_STYLES = {"champion": "green", "recalled": "yellow", "refused by the gate": "red"}
 
 
@@ -29,7 +31,10 @@ def history(
     version: Annotated[
         int | None, typer.Option(min=1, metavar="VERSION", help="Tell all of one version, sentence by sentence.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many of the latest versions.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="So many of the latest versions; by default the table shows 100, --json all."),
+    ] = None,
     demo: OfDemo = False,
     as_json: AsJson = False,
 ) -> None:
@@ -83,9 +88,12 @@ def _list(warehouse: "Warehouse", config: PipelineConfig, limit: int | None, out
     from include.registry.history import read_history
 
     versions = read_history(warehouse, limit=limit)
-    if versions:
-        output.table(_table(versions))
-        output.say("times are UTC; all of one version: " + f"./driftgate history {config.name} --version VERSION")
+    listed = versions[: limit or _N_LISTED]
+    if listed:
+        output.table(_table(listed))
+        if len(versions) > len(listed):
+            output.say(f"… and {len(versions) - len(listed):,} older: --limit {len(versions)} shows all")
+        output.say(f"times are UTC; all of one version: ./driftgate history {config.name} --version VERSION")
     else:
         output.say(f"{config.name} has no version yet: ./driftgate train {config.name} makes the first one")
     output.result({"name": config.name, "versions": [described(found) for found in versions]})

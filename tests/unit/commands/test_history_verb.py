@@ -7,6 +7,7 @@ import pytest
 import yaml
 from ledger_story import SEEN_BEFORE_PROMOTION, LedgerStory
 
+from include.commands import history
 from include.commands.app import main
 
 
@@ -60,6 +61,17 @@ def test_the_latest_alone(capsys, config, lived):
     _, told = run(capsys, "history", config.name, "--limit", "1", "--json")
 
     assert [version["version"] for version in json.loads(told.out)["versions"]] == [4]
+
+
+def test_of_many_versions_the_latest_are_listed_and_a_program_gets_all(capsys, config, lived, monkeypatch):
+    monkeypatch.setattr(history, "_N_LISTED", 3)
+
+    _, told = run(capsys, "history", config.name)
+    assert "… and 1 older: --limit 4 shows all" in told.out
+    _, told = run(capsys, "history", config.name, "--limit", "4")
+    assert "older" not in told.out
+    _, told = run(capsys, "history", config.name, "--json")
+    assert len(json.loads(told.out)["versions"]) == 4
 
 
 def test_all_of_one_version_is_told_in_sentences(capsys, config, lived):
