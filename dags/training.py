@@ -8,6 +8,9 @@ A run that a drift check has asked for waits first, in mode `approval`, until a 
 rejection. It does no work before. Its model answers, in `check_cure`, the images whose drift it was trained for: if it
 is no better there than the champion, or not at home with them, it does not cure the drift and is refused.
 
+With `promotion.approval` a challenger that has passed the gate waits once more, until people approve exactly that one;
+`promote` makes sure that it is.
+
 `announce` says what became of the run, in RUNS and by mail, whatever it was.
 
 **Idempotent**: a task that is run again finds what it did before. The same images and labels make the same snapshot; a
@@ -21,17 +24,17 @@ from functools import partial
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param
 
+from driftgate.approvals import approval_tasks
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.announce import AnnounceOperator, tell_failed_announcement
-from driftgate.operators.approve import ApproveOperator
 from driftgate.operators.check_cure import CheckCureOperator
 from driftgate.operators.evaluate import EvaluateOperator
 from driftgate.operators.freeze_snapshot import FreezeSnapshotOperator
 from driftgate.operators.needs_approval import NeedsApprovalOperator
+from driftgate.operators.needs_promotion_approval import NeedsPromotionApprovalOperator
 from driftgate.operators.open_run import OpenRunOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.promote import PromoteOperator
-from driftgate.operators.record_answer import RecordAnswerOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from driftgate.operators.train import TrainOperator
 from include.config import PipelineConfig
@@ -95,11 +98,7 @@ def training_dag(config: PipelineConfig) -> DAG:
         needs_approval = NeedsApprovalOperator(
             task_id="needs_approval", config=config, ask="approve", otherwise="not_needed"
         )
-        approve = ApproveOperator(task_id="approve", config=config, approved="approved", rejected="rejected")
-        approved = RecordAnswerOperator(
-            task_id="approved", config=config, answer=approve.output["answer"], skips=["sync_catalog"]
-        )
-        rejected = RecordAnswerOperator(task_id="rejected", config=config, answer=approve.output["answer"])
+        retraining = approval_tasks(config, kind="retraining", suffix="", before="sync_catalog")
         not_needed = EmptyOperator(task_id="not_needed")
         # One of the two before it is always skipped; with both skipped, after a rejection, all that follows is.
         sync_catalog = SyncCatalogOperator(
@@ -118,21 +117,35 @@ def training_dag(config: PipelineConfig) -> DAG:
         )
         evaluate = EvaluateOperator(task_id="evaluate", config=config, fitted=train.output)
         check_cure = CheckCureOperator(task_id="check_cure", config=config, challenger=evaluate.output)
-        promote = PromoteOperator(task_id="promote", config=config, challenger=evaluate.output)
+        needs_promotion_approval = NeedsPromotionApprovalOperator(
+            task_id="needs_promotion_approval",
+            config=config,
+            challenger=evaluate.output,
+            ask="approve_promotion",
+            otherwise="promotion_not_needed",
+        )
+        promotion = approval_tasks(config, kind="promotion", suffix="_promotion", before="promote")
+        promotion_not_needed = EmptyOperator(task_id="promotion_not_needed")
+        promote = PromoteOperator(
+            task_id="promote",
+            config=config,
+            challenger=evaluate.output,
+            trigger_rule="none_failed_min_one_success",
+        )
         announce = AnnounceOperator(
             task_id="announce",
             config=config,
             decision_of="promote",
-            answer_of=("approved", "rejected"),
+            answer_of=(*retraining.recording, *promotion.recording),
             on_failure_callback=partial(tell_failed_announcement, config),
         )
 
-        open_run >> needs_approval >> [approve, not_needed]
-        approve >> [approved, rejected]
-        [approved, not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate
-        evaluate >> check_cure >> promote
+        open_run >> needs_approval >> [retraining.asking[0], not_needed]
+        [retraining.approvals[-1], not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate
+        evaluate >> check_cure >> needs_promotion_approval >> [promotion.asking[0], promotion_not_needed]
+        [promotion.approvals[-1], promotion_not_needed] >> promote
         # preprocess, too: if one of its batches fails, promote is done with before the others are.
-        [preprocess, promote, rejected] >> announce
+        [preprocess, promote, *retraining.rejections, *promotion.rejections] >> announce
     return dag
 
 

@@ -16,6 +16,7 @@ from pydantic import StringConstraints, ValidationError, model_validator
 
 from include.config_parts import (
     SMALL_CNN_MAX_SIZE,
+    ApproversConfig,
     DriftConfig,
     GateConfig,
     ImagesConfig,
@@ -25,6 +26,7 @@ from include.config_parts import (
     NotifyConfig,
     Part,
     PreprocessingConfig,
+    PromotionConfig,
     RetrainingConfig,
     SplitConfig,
     StagesConfig,
@@ -62,6 +64,8 @@ class PipelineConfig(Part):
     inference: InferenceConfig = InferenceConfig()
     drift: DriftConfig = DriftConfig()
     retraining: RetrainingConfig = RetrainingConfig()
+    promotion: PromotionConfig = PromotionConfig()
+    approvers: ApproversConfig = ApproversConfig()
     notify: NotifyConfig = NotifyConfig()
     store: StoreConfig = StoreConfig()
     schedule: Schedule | None = "@hourly"

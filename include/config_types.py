@@ -57,6 +57,11 @@ _EMAIL = r"^[^@\s<>,;:\"\\]+@[^@\s<>,;:\"\\]+$"
 Email = Annotated[str, StringConstraints(pattern=_EMAIL, max_length=254)]
 """A mail address, as a header takes it: one @, and nothing that a header reads as more than an address."""
 
+UserName = Annotated[
+    str, StringConstraints(pattern=r"^[^\s\x00-\x1f](?:[^\x00-\x1f]*[^\s\x00-\x1f])?$", max_length=256)
+]
+"""What a user of Airflow is called: one line."""
+
 _PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
 
 

@@ -9,6 +9,8 @@ from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 class PromoteOperator(PipelineOperator):
     """Hold a challenger against the gate; make it champion if it passes and the champion is still the same.
 
+    Where people had to approve it, it has to be what they were shown, to the last bit.
+
     What `check_cure` found is read where it is stored: whoever may write an XCom may write anything.
 
     Args:
@@ -37,5 +39,6 @@ class PromoteOperator(PipelineOperator):
             accept_vanished_classes=bool(task.context["params"].get("accept_vanished_classes")),
             run_id=task.run_id,
             cure=cure,
+            needs_approval=task.config.promotion.approval,
         )
         return decision.to_json()

@@ -1,0 +1,219 @@
+"""What people are told of requests: that they are asked, that nobody has answered yet, and what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from include.drift.checks import read_check
+from include.notify.approval_page import approval_subject
+from include.notify.check_picture import check_picture
+from include.notify.links import approval_link, run_link
+from include.notify.mail import Message
+from include.notify.messages import approval_wanted
+from include.notify.promotion_facts import accuracy_rows, change_rows, class_rows, digest_rows
+from include.registry.approvals.answers import AnswerEvent, n_approvals, read_answers
+from include.registry.approvals.evidence import PromotionEvidence
+from include.registry.approvals.requests import Request, find_request
+
+if TYPE_CHECKING:
+    from include.config import PipelineConfig
+    from include.store.files import FileStore
+    from include.warehouse.session import Warehouse
+
+_N_CLASSES = 5
+"""How many classes a mail names; the page has them all."""
+
+
+class Alert(Protocol):
+    """A row of the outbox."""
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def run_id(self) -> str: ...  # noqa: D102
+    @property
+    def about(self) -> Mapping[str, Any]: ...  # noqa: D102
+
+
+class Desk(Protocol):
+    """What a message is composed from."""
+
+    @property
+    def warehouse(self) -> Warehouse: ...  # noqa: D102
+    @property
+    def store(self) -> FileStore: ...  # noqa: D102
+    @property
+    def config(self) -> PipelineConfig: ...  # noqa: D102
+    @property
+    def base_url(self) -> str: ...  # noqa: D102
+
+
+def approval(alert: Alert, desk: Desk) -> Message | None:
+    """Ask for an answer to a request; None: it was answered or has expired, so the question is no longer wanted."""
+    request = find_request(desk.warehouse, alert.about["request_id"])
+    if request is None:
+        return None
+    answers = read_answers(desk.warehouse, request.request_id)
+    if not _is_open(alert, request, answers):
+        return None
+    message = _retraining(request, desk) if request.kind == "retraining" else _promotion(request, desk)
+    return replace(
+        message,
+        sentences=(*message.sentences, *_people(request, answers)),
+        links=(*_answer_links(alert, request, desk), *message.links),
+    )
+
+
+def reminder(alert: Alert, desk: Desk) -> Message | None:
+    """Ask once more, half of the time later; None: it was answered or has expired."""
+    message = approval(alert, desk)
+    if message is None:
+        return None
+    request = find_request(desk.warehouse, alert.about["request_id"])
+    by = f"{request.expires_at:%Y-%m-%d %H:%M} UTC" if request else "then"
+    return replace(
+        message,
+        headline=f"still unanswered: {message.headline}",
+        sentences=(f"Half of the time is over. What is not answered by {by} counts as rejected.", *message.sentences),
+    )
+
+
+def answered(alert: Alert, desk: Desk) -> Message | None:
+    """Tell what was answered, by whom, and what follows; None: there is no such answer."""
+    request = find_request(desk.warehouse, alert.about["request_id"])
+    if request is None:
+        return None
+    answers = [
+        answer
+        for answer in read_answers(desk.warehouse, request.request_id)
+        if answer.event_seq <= alert.about["event_seq"]
+    ]
+    if not answers:
+        return None
+    last, wanted = answers[-1], "the retraining" if request.kind == "retraining" else "the promotion"
+    became = "approved" if last.event == "APPROVED" else "rejected"
+    return Message(
+        pipeline=desk.config.name,
+        kind="approval",
+        headline=f"{wanted} {f'of version {request.version} ' if request.kind == 'promotion' else ''}was {became}",
+        sentences=(_what_follows(request, answers),),
+        reasons=(last.reason,),
+        facts=(
+            ("Asked", f"{request.requested_at:%Y-%m-%d %H:%M} UTC"),
+            ("Answered", f"{last.at:%Y-%m-%d %H:%M} UTC"),
+            ("Decided by", last.actor),
+            ("Request", request.request_id),
+            ("Event", str(last.event_seq)),
+        ),
+        links=(("The run", _run_link(request.run_id, desk)),),
+    )
+
+
+def _is_open(alert: Alert, request: Request, answers: list[AnswerEvent]) -> bool:
+    """Whether the step that the alert is about still waits for its answer."""
+    step = int(alert.about.get("step", 1))
+    return len(answers) < step and datetime.now(UTC) < request.expires_at
+
+
+def _retraining(request: Request, desk: Desk) -> Message:
+    check = read_check(desk.warehouse, str(request.check_id))
+    return approval_wanted(
+        desk.config.name,
+        check,
+        hours=_hours(request),
+        links=(("The run that found the drift", _run_link(check.run_id, desk)),),
+        picture=check_picture(desk.store, check),
+    )
+
+
+def _promotion(request: Request, desk: Desk) -> Message:
+    shown, version = PromotionEvidence.from_json(dict(request.evidence)), request.version
+    champion = shown.champion_version
+    instead = "as the first champion" if champion is None else f"in place of version {champion}"
+    otherwise = (
+        "Rejected: there is no champion." if champion is None else f"Rejected: version {champion} stays champion."
+    )
+    return Message(
+        pipeline=desk.config.name,
+        kind="approval",
+        headline=approval_subject(desk.config.name, request).removeprefix(f"{desk.config.name}: "),
+        sentences=(
+            f"Version {version} has passed the gate, and waits for an answer before it goes live. Without one by "
+            f"{request.expires_at:%Y-%m-%d %H:%M} UTC the request counts as rejected.",
+            f"Approved: exactly this version becomes champion, {instead}; if its files, its data, its evaluation or "
+            f"the champion change until then, it is refused. {otherwise}",
+        ),
+        reasons=shown.gate_reasons,
+        actions=(
+            "The links open Airflow's page with the answer filled in; it counts once you have logged in and confirmed "
+            "it there. The page has the figures of every class.",
+        ),
+        facts=(*accuracy_rows(shown), *_class_facts(shown), *_change_facts(shown), *digest_rows(shown.digests)),
+        links=(("The run that trained it", _run_link(request.run_id, desk)),),
+    )
+
+
+def _class_facts(shown: PromotionEvidence) -> list[tuple[str, str]]:
+    rows = class_rows(shown)
+    facts = [
+        (f"Recall of {row.label}", f"{row.champion} to {row.challenger} ({row.difference}, {row.n_images} images)")
+        for row in rows[:_N_CLASSES]
+    ]
+    more = len(rows) - _N_CLASSES
+    return [*facts, ("More classes", f"{more:,}, on the page")] if more > 0 else facts
+
+
+def _change_facts(shown: PromotionEvidence) -> list[tuple[str, str]]:
+    n_images = sum(change.n_images for change in shown.changes)
+    if shown.champion_version is None:
+        return [("Images", f"{n_images:,}")]
+    rows = change_rows(shown)
+    if not rows:
+        return [("Images", f"{n_images:,}, the champion's, with the same labels")]
+    n_added = sum(change.n_added for change in shown.changes)
+    n_removed = sum(change.n_removed for change in shown.changes)
+    n_relabelled = sum(change.n_relabelled_to for change in shown.changes)
+    changed = f"{n_added:,} added, {n_removed:,} removed, {n_relabelled:,} relabelled"
+    return [("Images", f"{n_images:,}: {changed} since version {shown.champion_version}")]
+
+
+def _people(request: Request, answers: list[AnswerEvent]) -> list[str]:
+    if not request.approvers:
+        return []
+    who = ", ".join(user.name for user in request.approvers)
+    so_far = f" {n_approvals(answers)} of {request.n_needed} approvals are there." if request.n_needed > 1 else ""
+    return [f"Who may answer: {who}; each person once.{so_far}"]
+
+
+def _what_follows(request: Request, answers: list[AnswerEvent]) -> str:
+    what = (
+        "A challenger is trained now" if request.kind == "retraining" else f"Version {request.version} becomes champion"
+    )
+    if answers[-1].event == "REJECTED":
+        return f"Nothing is {'trained' if request.kind == 'retraining' else 'promoted'}; the champion is what it was."
+    n_missing = request.n_needed - n_approvals(answers)
+    if n_missing > 0:
+        return f"{n_missing} more approval{'' if n_missing == 1 else 's'} needed: the next person is asked now."
+    if request.kind == "promotion":
+        return f"{what} if it is still exactly what was shown, in place of the same champion."
+    return f"{what}, and becomes champion only if it passes the gate."
+
+
+def _answer_links(alert: Alert, request: Request, desk: Desk) -> list[tuple[str, str]]:
+    dag_id, _, run_id = request.run_id.partition("/")
+    return [
+        (label, approval_link(desk.base_url, dag_id, run_id, alert.about["task_id"], option))
+        for label, option in (("Approve", "Approve"), ("Reject", "Reject"), ("The request, unanswered", None))
+    ]
+
+
+def _run_link(run_id: str, desk: Desk) -> str:
+    dag_id, _, dag_run_id = run_id.partition("/")
+    return run_link(desk.base_url, dag_id, dag_run_id)
+
+
+def _hours(request: Request) -> float:
+    return (request.expires_at - request.requested_at).total_seconds() / 3600
