@@ -126,12 +126,8 @@ def training_dag(config: PipelineConfig) -> DAG:
         )
         promotion = approval_tasks(config, kind="promotion", suffix="_promotion", before="promote")
         promotion_not_needed = EmptyOperator(task_id="promotion_not_needed")
-        promote = PromoteOperator(
-            task_id="promote",
-            config=config,
-            challenger=evaluate.output,
-            trigger_rule="none_failed_min_one_success",
-        )
+        # One of the two before it is always skipped; with both skipped, after a rejection, it is, too.
+        promote = PromoteOperator(task_id="promote", config=config, evaluated_by="evaluate")
         announce = AnnounceOperator(
             task_id="announce",
             config=config,

@@ -20,7 +20,7 @@ TRAINING = {
     "freeze_snapshot": {"preprocess", "train"},
     "preprocess": {"train", "announce"},
     "train": {"evaluate"},
-    "evaluate": {"check_cure", "needs_promotion_approval", "promote"},
+    "evaluate": {"check_cure", "needs_promotion_approval"},
     "check_cure": {"needs_promotion_approval"},
     "needs_promotion_approval": {"approve_promotion", "promotion_not_needed"},
     "approve_promotion": {"approved_promotion", "rejected_promotion"},

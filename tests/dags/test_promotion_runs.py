@@ -80,7 +80,7 @@ def test_two_of_three_let_it_through_and_whoever_triggered_the_run_does_not_coun
         ("APPROVED", "ben"),
         ("PROMOTED", "driftgate"),
     ]
-    # Airflow itself refuses who may not answer: the one who triggered the run, a stranger, and who has answered already.
+    # Airflow itself refuses the one who triggered the run, a stranger, and who has answered already.
     first, second = "approve_promotion", "approve_promotion_2"
     assert refused == [
         (first, "dag_test", 403),

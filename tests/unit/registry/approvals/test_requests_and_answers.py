@@ -107,7 +107,7 @@ def test_too_few_people_are_told_at_once() -> None:
     two = ApproversConfig.model_validate({"users": ["ann", "ben"], "n_needed": 2})
 
     assert len(who_counts(two, triggered_by="cora")) == 2
-    with pytest.raises(TooFewApproversError, match="without ben, who has triggered this run, .* has only 1"):
+    with pytest.raises(TooFewApproversError, match=r"without ben, who has triggered this run, .* has only 1"):
         who_counts(two, triggered_by="ben")
 
 
