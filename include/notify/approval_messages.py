@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +14,7 @@ from include.notify.links import approval_link, run_link
 from include.notify.mail import Message
 from include.notify.messages import approval_wanted
 from include.notify.promotion_facts import accuracy_rows, change_rows, class_rows, digest_rows
-from include.registry.approvals.answers import AnswerEvent, n_approvals, read_answers
+from include.registry.approvals.answers import AnswerEvent, n_approvals, read_answers, who_may_answer
 from include.registry.approvals.evidence import PromotionEvidence
 from include.registry.approvals.requests import Request, find_request
 
@@ -53,31 +53,24 @@ class Desk(Protocol):
 
 def approval(alert: Alert, desk: Desk) -> Message | None:
     """Ask for an answer to a request; None: it was answered or has expired, so the question is no longer wanted."""
-    request = find_request(desk.warehouse, alert.about["request_id"])
-    if request is None:
-        return None
-    answers = read_answers(desk.warehouse, request.request_id)
-    if not _is_open(alert, request, answers):
-        return None
-    message = _retraining(request, desk) if request.kind == "retraining" else _promotion(request, desk)
-    return replace(
-        message,
-        sentences=(*message.sentences, *_people(request, answers)),
-        links=(*_answer_links(alert, request, desk), *message.links),
-    )
+    request = _open_request(alert, desk)
+    return None if request is None else _question(alert, desk, request)
 
 
 def reminder(alert: Alert, desk: Desk) -> Message | None:
     """Ask once more, half of the time later; None: it was answered or has expired."""
-    message = approval(alert, desk)
-    if message is None:
+    request = _open_request(alert, desk)
+    if request is None:
         return None
-    request = find_request(desk.warehouse, alert.about["request_id"])
-    by = f"{request.expires_at:%Y-%m-%d %H:%M} UTC" if request else "then"
+    question = _question(alert, desk, request)
     return replace(
-        message,
-        headline=f"still unanswered: {message.headline}",
-        sentences=(f"Half of the time is over. What is not answered by {by} counts as rejected.", *message.sentences),
+        question,
+        kind="reminder",
+        headline=f"still unanswered: {question.headline}",
+        sentences=(
+            f"Half of the time is over. What is not answered by {_moment(request.expires_at)} counts as rejected.",
+            *question.sentences,
+        ),
     )
 
 
@@ -86,6 +79,7 @@ def answered(alert: Alert, desk: Desk) -> Message | None:
     request = find_request(desk.warehouse, alert.about["request_id"])
     if request is None:
         return None
+    # what was answered after it has its own message
     answers = [
         answer
         for answer in read_answers(desk.warehouse, request.request_id)
@@ -93,17 +87,17 @@ def answered(alert: Alert, desk: Desk) -> Message | None:
     ]
     if not answers:
         return None
-    last, wanted = answers[-1], "the retraining" if request.kind == "retraining" else "the promotion"
-    became = "approved" if last.event == "APPROVED" else "rejected"
+    last = answers[-1]
+    what = "the retraining" if request.kind == "retraining" else f"the promotion of version {request.version}"
     return Message(
         pipeline=desk.config.name,
-        kind="approval",
-        headline=f"{wanted} {f'of version {request.version} ' if request.kind == 'promotion' else ''}was {became}",
+        kind="answered",
+        headline=f"{what} was {'approved' if last.event == 'APPROVED' else 'rejected'}",
         sentences=(_what_follows(request, answers),),
         reasons=(last.reason,),
         facts=(
-            ("Asked", f"{request.requested_at:%Y-%m-%d %H:%M} UTC"),
-            ("Answered", f"{last.at:%Y-%m-%d %H:%M} UTC"),
+            ("Asked", _moment(request.requested_at)),
+            ("Answered", _moment(last.at)),
             ("Decided by", last.actor),
             ("Request", request.request_id),
             ("Event", str(last.event_seq)),
@@ -112,10 +106,22 @@ def answered(alert: Alert, desk: Desk) -> Message | None:
     )
 
 
-def _is_open(alert: Alert, request: Request, answers: list[AnswerEvent]) -> bool:
-    """Whether the step that the alert is about still waits for its answer."""
-    step = int(alert.about.get("step", 1))
-    return len(answers) < step and datetime.now(UTC) < request.expires_at
+def _open_request(alert: Alert, desk: Desk) -> Request | None:
+    """Return the request if the step of it that the alert is about still waits for an answer."""
+    request = find_request(desk.warehouse, alert.about["request_id"])
+    if request is None or datetime.now(UTC) >= request.expires_at:
+        return None
+    n_answers = len(read_answers(desk.warehouse, request.request_id))
+    return request if n_answers < alert.about["step"] else None
+
+
+def _question(alert: Alert, desk: Desk, request: Request) -> Message:
+    message = _retraining(request, desk) if request.kind == "retraining" else _promotion(request, desk)
+    return replace(
+        message,
+        sentences=(*message.sentences, *_people(desk, request)),
+        links=(*_answer_links(alert, request, desk), *message.links),
+    )
 
 
 def _retraining(request: Request, desk: Desk) -> Message:
@@ -142,7 +148,7 @@ def _promotion(request: Request, desk: Desk) -> Message:
         headline=approval_subject(desk.config.name, request).removeprefix(f"{desk.config.name}: "),
         sentences=(
             f"Version {version} has passed the gate, and waits for an answer before it goes live. Without one by "
-            f"{request.expires_at:%Y-%m-%d %H:%M} UTC the request counts as rejected.",
+            f"{_moment(request.expires_at)} the request counts as rejected.",
             f"Approved: exactly this version becomes champion, {instead}; if its files, its data, its evaluation or "
             f"the champion change until then, it is refused. {otherwise}",
         ),
@@ -180,26 +186,29 @@ def _change_facts(shown: PromotionEvidence) -> list[tuple[str, str]]:
     return [("Images", f"{n_images:,}: {changed} since version {shown.champion_version}")]
 
 
-def _people(request: Request, answers: list[AnswerEvent]) -> list[str]:
+def _people(desk: Desk, request: Request) -> list[str]:
+    """Say who has to answer, where the pipeline file names people."""
     if not request.approvers:
         return []
-    who = ", ".join(user.name for user in request.approvers)
-    so_far = f" {n_approvals(answers)} of {request.n_needed} approvals are there." if request.n_needed > 1 else ""
-    return [f"Who may answer: {who}; each person once.{so_far}"]
+    answers = read_answers(desk.warehouse, request.request_id)
+    who = ", ".join(user.name for user in who_may_answer(request, answers))
+    needed = f"; {n_approvals(answers)} of {request.n_needed} approvals are there" if request.n_needed > 1 else ""
+    return [f"It can be answered by {who}{needed}."]
 
 
-def _what_follows(request: Request, answers: list[AnswerEvent]) -> str:
-    what = (
-        "A challenger is trained now" if request.kind == "retraining" else f"Version {request.version} becomes champion"
-    )
+def _what_follows(request: Request, answers: Sequence[AnswerEvent]) -> str:
+    is_retraining = request.kind == "retraining"
     if answers[-1].event == "REJECTED":
-        return f"Nothing is {'trained' if request.kind == 'retraining' else 'promoted'}; the champion is what it was."
+        return f"Nothing is {'trained' if is_retraining else 'promoted'}: the champion is what it was."
     n_missing = request.n_needed - n_approvals(answers)
     if n_missing > 0:
-        return f"{n_missing} more approval{'' if n_missing == 1 else 's'} needed: the next person is asked now."
-    if request.kind == "promotion":
-        return f"{what} if it is still exactly what was shown, in place of the same champion."
-    return f"{what}, and becomes champion only if it passes the gate."
+        return f"{n_missing} more of {request.n_needed} approvals {'is' if n_missing == 1 else 'are'} needed."
+    if is_retraining:
+        return "A challenger is trained now, and becomes champion only if it passes the gate."
+    return (
+        f"Version {request.version} becomes champion now, if it is still exactly what was shown, and the champion is "
+        "still the same."
+    )
 
 
 def _answer_links(alert: Alert, request: Request, desk: Desk) -> list[tuple[str, str]]:
@@ -217,3 +226,7 @@ def _run_link(run_id: str, desk: Desk) -> str:
 
 def _hours(request: Request) -> float:
     return (request.expires_at - request.requested_at).total_seconds() / 3600
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

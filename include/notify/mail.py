@@ -12,7 +12,9 @@ from typing import Literal, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-Kind = Literal["promoted", "refused", "drift", "labels", "approval", "rolled_back", "broken", "failed"]
+Kind = Literal[
+    "promoted", "refused", "drift", "labels", "approval", "reminder", "answered", "rolled_back", "broken", "failed"
+]
 
 KIND_HEADER = "X-Driftgate-Kind"
 """The header that tells the kind of a mail, for filters."""
@@ -93,6 +95,8 @@ _LOOKS: dict[Kind, _Look] = {
     "drift": _Look("Drift", "#b34700", "#ffa657"),
     "labels": _Look("Labels wanted", "#0a6e6e", "#56d4dd"),
     "approval": _Look("Approval wanted", "#0860c4", "#79c0ff"),
+    "reminder": _Look("Approval still wanted", "#0860c4", "#79c0ff"),
+    "answered": _Look("Decision taken", "#0a6e6e", "#56d4dd"),
     "rolled_back": _Look("Rolled back", "#7540cf", "#d2a8ff"),
     "broken": _Look("Images broken", "#a0330b", "#ffa28b"),
     "failed": _Look("Run failed", "#c2202b", "#ff7b72"),

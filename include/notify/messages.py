@@ -55,7 +55,10 @@ def refused(pipeline: str, decision: Decision, *, links: Links) -> Message:
             "champion.",
         )
     elif decision.outcome in {"STALE_APPROVAL", "NOT_APPROVED"}:
-        headline = f"version {version} is not what was approved, the champion stays"
+        is_stale = decision.outcome == "STALE_APPROVAL"
+        headline = (
+            f"version {version} {'is not what was approved' if is_stale else 'was not approved'}, the champion stays"
+        )
         happened = f"Version {version} has no approval that holds for what it is now, so it is not promoted."
         actions = (
             "Find out what has changed it, and who: the digests that were approved stand in APPROVAL_REQUESTS.",
