@@ -13,7 +13,7 @@ from include.notify.check_picture import check_picture
 from include.notify.links import approval_link, run_link
 from include.notify.mail import Message
 from include.notify.messages import approval_wanted
-from include.notify.promotion_facts import accuracy_rows, change_rows, class_rows, digest_rows
+from include.notify.promotion_facts import UNKNOWN, ClassRow, accuracy_rows, change_rows, class_rows, digest_rows
 from include.registry.approvals.answers import AnswerEvent, n_approvals, read_answers, who_may_answer
 from include.registry.approvals.evidence import PromotionEvidence
 from include.registry.approvals.requests import Request, find_request
@@ -92,7 +92,7 @@ def answered(alert: Alert, desk: Desk) -> Message | None:
     return Message(
         pipeline=desk.config.name,
         kind="answered",
-        headline=f"{what} was {'approved' if last.event == 'APPROVED' else 'rejected'}",
+        headline=f"{what} {_became(request, answers)}",
         sentences=(_what_follows(request, answers),),
         reasons=(last.reason,),
         facts=(
@@ -164,12 +164,19 @@ def _promotion(request: Request, desk: Desk) -> Message:
 
 def _class_facts(shown: PromotionEvidence) -> list[tuple[str, str]]:
     rows = class_rows(shown)
-    facts = [
-        (f"Recall of {row.label}", f"{row.champion} to {row.challenger} ({row.difference}, {row.n_images} images)")
-        for row in rows[:_N_CLASSES]
-    ]
+    facts = [(f"Recall of {row.label}", _recall(row)) for row in rows[:_N_CLASSES]]
     more = len(rows) - _N_CLASSES
-    return [*facts, ("More classes", f"{more:,}, on the page")] if more > 0 else facts
+    if more > 0:
+        facts.append(("More classes", f"{more:,}, on the page"))
+    if shown.vanished_classes:
+        facts.append(("Not known any more", ", ".join(shown.vanished_classes[:_N_CLASSES])))
+    return facts
+
+
+def _recall(row: ClassRow) -> str:
+    if row.champion == UNKNOWN:
+        return f"{row.challenger} ({row.n_images} images)"
+    return f"{row.champion} to {row.challenger} ({row.difference}, {row.n_images} images)"
 
 
 def _change_facts(shown: PromotionEvidence) -> list[tuple[str, str]]:
@@ -194,6 +201,13 @@ def _people(desk: Desk, request: Request) -> list[str]:
     who = ", ".join(user.name for user in who_may_answer(request, answers))
     needed = f"; {n_approvals(answers)} of {request.n_needed} approvals are there" if request.n_needed > 1 else ""
     return [f"It can be answered by {who}{needed}."]
+
+
+def _became(request: Request, answers: Sequence[AnswerEvent]) -> str:
+    if answers[-1].event == "REJECTED":
+        return "was rejected"
+    n_given = n_approvals(answers)
+    return "was approved" if n_given >= request.n_needed else f"has {n_given} of {request.n_needed} approvals"
 
 
 def _what_follows(request: Request, answers: Sequence[AnswerEvent]) -> str:

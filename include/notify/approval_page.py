@@ -96,7 +96,7 @@ def _measurements(check: DriftCheck) -> list[str]:
 
 def _who_and_when(request: Request, answers: Sequence[AnswerEvent]) -> list[str]:
     """Return the lines that say who counts, who has answered, and what silence means."""
-    lines = [f"Not answered by {request.expires_at:%Y-%m-%d %H:%M} UTC counts as rejected."]
+    lines = [f"Without an answer by {request.expires_at:%Y-%m-%d %H:%M} UTC it counts as rejected."]
     if request.n_needed > 1:
         lines.append(f"{request.n_needed} people have to approve, one after the other; the first rejection ends it.")
     if request.approvers:

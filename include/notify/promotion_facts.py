@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:  # a task that only tells something needs none of what they import
     from include.registry.approvals.evidence import ClassChange, ClassFigures, Digests, PromotionEvidence
 
-_UNKNOWN = "-"
+UNKNOWN = "-"
+"""What stands where there is no figure."""
 
 
 class ClassRow(NamedTuple):
@@ -32,20 +33,17 @@ class ChangeRow(NamedTuple):
 
 
 def class_rows(shown: PromotionEvidence) -> list[ClassRow]:
-    """Return a row for each class, those that lose most first, and last those that only the champion knows."""
-    found = sorted(shown.classes, key=_loss)
-    rows = [
+    """Return a row for each class that the challenger knows, those that lose most first."""
+    return [
         ClassRow(
             of_class.label,
             f"{of_class.n_images:,}",
             _share(of_class.champion_recall),
             _share(of_class.recall),
-            _UNKNOWN if of_class.difference is None else f"{of_class.difference:+.3f}",
+            UNKNOWN if of_class.difference is None else f"{of_class.difference:+.3f}",
         )
-        for of_class in found
+        for of_class in sorted(shown.classes, key=_loss)
     ]
-    gone = [ClassRow(label, _UNKNOWN, "known", "not known", _UNKNOWN) for label in shown.vanished_classes]
-    return [*rows, *gone]
 
 
 def change_rows(shown: PromotionEvidence) -> list[ChangeRow]:
@@ -94,7 +92,7 @@ def _loss(of_class: ClassFigures) -> tuple[float, str]:
 
 
 def _share(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{value:.3f}"
+    return UNKNOWN if value is None else f"{value:.3f}"
 
 
 def _signed(n: int, sign: str) -> str:

@@ -43,6 +43,7 @@ def promotion_page(version: int, shown: PromotionEvidence) -> list[str]:
         "",
         *_capped(("Class", "Test images", "Champion", "Challenger", "Difference"), class_rows(shown)),
         "",
+        *_vanished(shown),
         *_changes(shown),
         "",
         "### What the approval is bound to",
@@ -53,6 +54,12 @@ def promotion_page(version: int, shown: PromotionEvidence) -> list[str]:
 
 def _replaces(champion: int | None) -> str:
     return "the first one" if champion is None else f"in place of version {champion}"
+
+
+def _vanished(shown: PromotionEvidence) -> list[str]:
+    if not shown.vanished_classes:
+        return []
+    return ["Classes of the champion that this version does not know:", "", *bullets(shown.vanished_classes), ""]
 
 
 def _changes(shown: PromotionEvidence) -> list[str]:

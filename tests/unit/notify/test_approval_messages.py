@@ -179,11 +179,13 @@ def test_each_of_two_answers_is_told_as_it_was_when_it_was_given(
     say(warehouse, request, "ann")
     say(warehouse, request, "ben", step=2)
 
-    first, second = (told(answered(alert, desk))[1] for alert in alerts(query, "answered"))
+    (first, text), (second, last) = (told(answered(alert, desk)) for alert in alerts(query, "answered"))
 
-    assert "1 more of 2 approvals is needed." in first
-    assert "approved by ann" in first
-    assert "approved by ben" in second
+    assert first.endswith("the promotion of version 4 has 1 of 2 approvals")
+    assert "1 more of 2 approvals is needed." in text
+    assert "approved by ann" in text
+    assert second.endswith("the promotion of version 4 was approved")
+    assert "approved by ben" in last
 
 
 def test_a_request_for_a_retraining_shows_the_check(

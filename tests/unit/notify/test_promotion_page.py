@@ -13,11 +13,12 @@ def test_the_page_compares_both_in_every_class_those_that_lose_most_first() -> N
 
     at = page.index("| Class | Test images | Champion | Challenger | Difference |")
     assert page[at + 2 : at + 6] == [
-        f"| {HAT} | 50 | 0.900 | 0.800 | \\+0.100 |".replace("\\+", "-"),
+        f"| {HAT} | 50 | 0.900 | 0.800 | -0.100 |",
         "| scarf | 50 | - | 0.960 | - |",
         "| coat | 100 | 0.800 | 0.900 | \\+0.100 |",
-        "| sock | - | known | not known | - |",
+        "",
     ]
+    assert page[page.index("Classes of the champion that this version does not know:") + 2] == "- sock"
     assert "| Champion \\(version 3\\) | 0.880, the challenger 0.920 on the same images |" in page
 
 
