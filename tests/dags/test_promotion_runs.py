@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dag_runs import Mailbox, answer, kinds, page, ran, states, text, while_parked
+from dag_runs import Mailbox, answer, kinds, page, ran, states, sweep_timeouts, text, while_parked
 from fastapi import HTTPException
 
 from include.config import PipelineConfig
@@ -28,10 +28,17 @@ def approvers() -> dict[str, Any]:
 
 
 @pytest.fixture
-def config(new_config: Callable[[Path], PipelineConfig], tmp_path: Path, approvers: dict[str, Any]) -> PipelineConfig:
+def response_hours() -> float:
+    return 24.0
+
+
+@pytest.fixture
+def config(
+    new_config: Callable[[Path], PipelineConfig], tmp_path: Path, approvers: dict[str, Any], response_hours: float
+) -> PipelineConfig:
     return new_config(tmp_path).model_copy(
         update={
-            "promotion": PromotionConfig(approval=True, response_hours=24),
+            "promotion": PromotionConfig(approval=True, response_hours=response_hours),
             "approvers": ApproversConfig.model_validate(approvers),
         }
     )
@@ -109,10 +116,23 @@ def test_two_of_three_let_it_through_and_whoever_triggered_the_run_does_not_coun
     assert "So far: approved by ann" in pages[1].body
 
 
+@pytest.mark.parametrize(
+    ("response_hours", "act", "said"),
+    [
+        (24, lambda ti: answer(ti, "Reject", user="ann"), ("ann", "rejected by ann at 20")),
+        (0.0002, lambda _: sweep_timeouts(), ("nobody", "nobody answered by 20")),
+    ],
+    ids=["rejected", "silent"],
+)
 def test_a_rejected_challenger_is_not_promoted_and_the_run_says_who_rejected_it(
-    trained_champion: None, run: Run, query: Query, monkeypatch: pytest.MonkeyPatch
+    trained_champion: None,
+    run: Run,
+    query: Query,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[Any], None],
+    said: tuple[str, str],
 ) -> None:
-    while_parked(monkeypatch, lambda ti: answer(ti, "Reject", user="ann"))
+    while_parked(monkeypatch, act)
 
     training = run("training")
 
@@ -120,9 +140,9 @@ def test_a_rejected_challenger_is_not_promoted_and_the_run_says_who_rejected_it(
     assert states(training)["promote"] == states(training)["approved_promotion"] == "skipped"
     assert "rejected_promotion" in ran(training)
     assert query("SELECT VERSION FROM CHAMPION") == [(1,)]
-    assert query(EVENTS)[1:] == [("GATE_PASSED", "driftgate"), ("REJECTED", "ann")]
+    assert query(EVENTS)[1:] == [("GATE_PASSED", "driftgate"), ("REJECTED", said[0])]
     [(outcome,)] = query("SELECT OUTCOME FROM RUNS ORDER BY STARTED_AT DESC LIMIT 1")
-    assert outcome.startswith("version 2 is not promoted: rejected by ann at 20")
+    assert outcome.startswith(f"version 2 is not promoted: {said[1]}")
 
 
 def test_an_approval_that_comes_after_the_champion_has_changed_promotes_nothing_and_says_why(
