@@ -66,7 +66,13 @@ def pass_gate_and_promote(
     evidence = read_evidence(warehouse, version)
     result = judge(evidence, gate, accept_vanished_classes=accept_vanished_classes, cure=cure)
     if needs_approval and not _was_promoted(warehouse, version, run_id=run_id):
-        objection = object_to_promotion(warehouse, run_id=run_id, version=version, result=result)
+        objection = object_to_promotion(
+            warehouse,
+            run_id=run_id,
+            version=version,
+            compared_event_seq=evidence.champion_event_seq,
+            result=result,
+        )
         if objection:
             return Decision(
                 version=version, outcome=objection.outcome, reason=objection.reason, reasons=(objection.reason,)

@@ -8,7 +8,14 @@ from include.models.gate import GateResult
 from include.registry.approvals.answers import AnswerEvent, n_approvals, read_answers
 from include.registry.approvals.evidence import Digests, PromotionEvidence, digest_version
 from include.registry.approvals.requests import Request, find_request, request_id_of
-from include.registry.ledger import DRIFTGATE, NO_CHAMPION_SEQ, append_event, read_champion, read_events
+from include.registry.ledger import (
+    DRIFTGATE,
+    NO_CHAMPION_SEQ,
+    append_event,
+    champion_event_seq,
+    read_champion,
+    read_events,
+)
 from include.warehouse.session import Warehouse
 
 _BOUND_TO = (
@@ -26,19 +33,23 @@ class Objection(NamedTuple):
     reason: str
 
 
-def object_to_promotion(warehouse: Warehouse, *, run_id: str, version: int, result: GateResult) -> Objection | None:
+def object_to_promotion(
+    warehouse: Warehouse, *, run_id: str, version: int, compared_event_seq: int, result: GateResult
+) -> Objection | None:
     """Return why a challenger must not be promoted, and append that to the ledger, once; None: its approval holds.
 
     Args:
         warehouse: A session, not in a transaction.
         run_id: The run that promotes.
         version: The challenger.
+        compared_event_seq: The event of the champion that it was compared with.
         result: What the gate says of it now.
     """
     request = find_request(warehouse, request_id_of(run_id, "promotion"))
     if request is None:
-        # one that the gate refuses need not be asked about
-        objection = _never_asked(run_id, version) if result.passed else None
+        # nobody is asked about one that is refused anyway
+        had_to_ask = result.passed and champion_event_seq(warehouse) == compared_event_seq
+        objection = _never_asked(run_id, version) if had_to_ask else None
     else:
         answers = read_answers(warehouse, request.request_id)
         if answers and answers[-1].event == "REJECTED":

@@ -257,11 +257,13 @@ def test_nobody_is_asked_about_a_challenger_that_the_gate_refuses(
 
 
 def test_nobody_is_asked_about_a_challenger_that_was_compared_with_a_former_champion(
-    ask: Any, query: Query, warehouse: Warehouse, challenger: Challenger
+    ask: Any, to_production: Any, warehouse: Warehouse
 ) -> None:
     warehouse.alone(lambda: append_event(warehouse, "PROMOTED", version=1, run_id="another", reason=None))
 
     assert ask() is None
+
+    assert to_production().outcome == "LOST_RACE"
 
 
 def test_nobody_is_asked_about_files_or_data_that_are_not_what_was_registered(
