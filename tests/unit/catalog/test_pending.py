@@ -56,7 +56,7 @@ def history(query: Query) -> History:
 
     def champion(version: int, *, check_id: str | None) -> None:
         query(
-            "INSERT INTO MODEL_EVENTS SELECT %(v)s, 'PROMOTED', %(v)s, NULL, 'me', NULL, 'run ' || %(v)s, SYSDATE()",
+            "INSERT INTO MODEL_EVENTS SELECT %(v)s, 'PROMOTED', %(v)s, NULL, 'me', NULL, 'run ' || %(v)s, SYSDATE(), NULL",
             v=version,
         )
         query(
@@ -160,6 +160,6 @@ def test_after_a_rollback_only_what_the_recalled_version_alone_has_answered_wait
         "'r', 103"
     )
 
-    query("INSERT INTO MODEL_EVENTS SELECT 3, 'ROLLED_BACK', 1, 2, 'me', NULL, 'r', SYSDATE()")
+    query("INSERT INTO MODEL_EVENTS SELECT 3, 'ROLLED_BACK', 1, 2, 'me', NULL, 'r', SYSDATE(), NULL")
 
     assert pending(rescore) == "xy"

@@ -130,7 +130,7 @@ def test_after_a_rollback_the_same_version_is_another_champion(
     promote(warehouse, version=second, expected_event_seq=seq, reason="", run_id="b")
     query(
         "INSERT INTO MODEL_EVENTS "
-        "SELECT MAX(EVENT_SEQ) + 1, 'ROLLED_BACK', 1, 2, 'me', '', 'r', SYSDATE() FROM MODEL_EVENTS"
+        "SELECT MAX(EVENT_SEQ) + 1, 'ROLLED_BACK', 1, 2, 'me', '', 'r', SYSDATE(), NULL FROM MODEL_EVENTS"
     )
     assert query("SELECT VERSION FROM CHAMPION") == [(first,)]
 

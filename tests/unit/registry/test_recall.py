@@ -16,7 +16,7 @@ PROMOTED, BACK_TO = "PROMOTED", "ROLLED_BACK"
 
 def append(query: Query, seq: int, event: str, version: int) -> None:
     query(
-        "INSERT INTO MODEL_EVENTS SELECT %(seq)s, %(event)s, %(version)s, NULL, 'me', NULL, 'run', SYSDATE()",
+        "INSERT INTO MODEL_EVENTS SELECT %(seq)s, %(event)s, %(version)s, NULL, 'me', NULL, 'run', SYSDATE(), NULL",
         seq=seq,
         event=event,
         version=version,
@@ -81,7 +81,7 @@ def test_the_view_shows_the_champions_answer_else_the_latest_and_an_image_withou
         )
     for version in (1, 2):
         query(
-            "INSERT INTO MODEL_EVENTS SELECT %(version)s, 'PROMOTED', %(version)s, NULL, 'me', NULL, 'r', SYSDATE()",
+            "INSERT INTO MODEL_EVENTS SELECT %(version)s, 'PROMOTED', %(version)s, NULL, 'me', NULL, 'r', SYSDATE(), NULL",
             version=version,
         )
     for name, version in (("a", 1), ("a", 2), ("b", 1)):
@@ -96,6 +96,6 @@ def test_the_view_shows_the_champions_answer_else_the_latest_and_an_image_withou
     answers = "SELECT RELATIVE_PATH, TYPE, VERSION FROM CURRENT_PREDICTIONS ORDER BY 1"
     assert query(answers) == [("a", "by 2", 2), ("b", "by 1", 1), ("c", None, None)]
 
-    query("INSERT INTO MODEL_EVENTS SELECT 3, 'ROLLED_BACK', 1, 2, 'me', NULL, 'r', SYSDATE()")
+    query("INSERT INTO MODEL_EVENTS SELECT 3, 'ROLLED_BACK', 1, 2, 'me', NULL, 'r', SYSDATE(), NULL")
 
     assert query(answers) == [("a", "by 1", 1), ("b", "by 1", 1), ("c", None, None)]

@@ -98,7 +98,7 @@ def test_a_version_that_was_rolled_back_meanwhile_writes_nothing(
 ) -> None:
     for seq, (event, version) in enumerate([("PROMOTED", 1), ("PROMOTED", 2), ("ROLLED_BACK", 1)], start=1):
         query(
-            "INSERT INTO MODEL_EVENTS SELECT %(seq)s, %(event)s, %(version)s, NULL, 'me', NULL, 'r', SYSDATE()",
+            "INSERT INTO MODEL_EVENTS SELECT %(seq)s, %(event)s, %(version)s, NULL, 'me', NULL, 'r', SYSDATE(), NULL",
             seq=seq,
             event=event,
             version=version,
