@@ -56,7 +56,8 @@ def history(query: Query) -> History:
 
     def champion(version: int, *, check_id: str | None) -> None:
         query(
-            "INSERT INTO MODEL_EVENTS SELECT %(v)s, 'PROMOTED', %(v)s, NULL, 'me', NULL, 'run ' || %(v)s, SYSDATE(), NULL",
+            "INSERT INTO MODEL_EVENTS "
+            "SELECT %(v)s, 'PROMOTED', %(v)s, NULL, 'me', NULL, 'run ' || %(v)s, SYSDATE(), NULL",
             v=version,
         )
         query(
