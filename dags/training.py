@@ -8,9 +8,12 @@ A run that a drift check has asked for waits first, in mode `approval`, until a 
 rejection. It does no work before. Its model answers, in `check_cure`, the images whose drift it was trained for: if it
 is no better there than the champion, or not at home with them, it does not cure the drift and is refused.
 
+With `promotion.approval` a challenger that has passed the gate waits once more, until people approve exactly that one;
+`promote` makes sure that it is.
+
 `announce` says what became of the run, whatever it was. What people are told waits in the outbox, a table;
-`deliver_alerts` delivers it, `deliver_request` while the run waits. If that fails, the run does not, and the DAG
-`<name>_alerts` tries again.
+`deliver_alerts` delivers it; while a run waits, `deliver_request` and `deliver_answer` do. If that fails, the run does
+not, and the DAG `<name>_alerts` tries again.
 
 **Idempotent**: a task that is run again finds what it did before. The same images and labels make the same snapshot; a
 version is registered once and promoted once in a run.
@@ -23,18 +26,18 @@ from functools import partial
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param
 
+from driftgate.approvals import approval_tasks
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.announce import AnnounceOperator, tell_failed_announcement
-from driftgate.operators.approve import ApproveOperator
 from driftgate.operators.check_cure import CheckCureOperator
 from driftgate.operators.deliver_alerts import DeliverAlertsOperator
 from driftgate.operators.evaluate import EvaluateOperator
 from driftgate.operators.freeze_snapshot import FreezeSnapshotOperator
 from driftgate.operators.needs_approval import NeedsApprovalOperator
+from driftgate.operators.needs_promotion_approval import NeedsPromotionApprovalOperator
 from driftgate.operators.open_run import OpenRunOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.promote import PromoteOperator
-from driftgate.operators.record_answer import RecordAnswerOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from driftgate.operators.train import TrainOperator
 from include.config import PipelineConfig
@@ -98,13 +101,7 @@ def training_dag(config: PipelineConfig) -> DAG:
         needs_approval = NeedsApprovalOperator(
             task_id="needs_approval", config=config, ask=("approve", "deliver_request"), otherwise="not_needed"
         )
-        # Beside what waits for the answer, not after it.
-        deliver_request = DeliverAlertsOperator(task_id="deliver_request", config=config).as_teardown()
-        approve = ApproveOperator(task_id="approve", config=config, approved="approved", rejected="rejected")
-        approved = RecordAnswerOperator(
-            task_id="approved", config=config, answer=approve.output["answer"], skips=["sync_catalog"]
-        )
-        rejected = RecordAnswerOperator(task_id="rejected", config=config, answer=approve.output["answer"])
+        retraining = approval_tasks(config, kind="retraining", suffix="", before="sync_catalog")
         not_needed = EmptyOperator(task_id="not_needed")
         # One of the two before it is always skipped; with both skipped, after a rejection, all that follows is.
         sync_catalog = SyncCatalogOperator(
@@ -123,22 +120,32 @@ def training_dag(config: PipelineConfig) -> DAG:
         )
         evaluate = EvaluateOperator(task_id="evaluate", config=config, fitted=train.output)
         check_cure = CheckCureOperator(task_id="check_cure", config=config, challenger=evaluate.output)
-        promote = PromoteOperator(task_id="promote", config=config, challenger=evaluate.output)
+        needs_promotion_approval = NeedsPromotionApprovalOperator(
+            task_id="needs_promotion_approval",
+            config=config,
+            challenger=evaluate.output,
+            ask=("approve_promotion", "deliver_request_promotion"),
+            otherwise="promotion_not_needed",
+        )
+        promotion = approval_tasks(config, kind="promotion", suffix="_promotion", before="promote")
+        promotion_not_needed = EmptyOperator(task_id="promotion_not_needed")
+        # One of the two before it is always skipped; with both skipped, after a rejection, it is, too.
+        promote = PromoteOperator(task_id="promote", config=config, evaluated_by="evaluate")
         announce = AnnounceOperator(
             task_id="announce",
             config=config,
             decision_of="promote",
-            answer_of=("approved", "rejected"),
+            answer_of=(*retraining.recording, *promotion.recording),
             on_failure_callback=partial(tell_failed_announcement, config),
         )
         deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
 
-        open_run >> needs_approval >> [approve, not_needed, deliver_request]
-        approve >> [approved, rejected]
-        [approved, not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate
-        evaluate >> check_cure >> promote
+        open_run >> needs_approval >> [*retraining.first, not_needed]
+        [retraining.approvals[-1], not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate
+        evaluate >> check_cure >> needs_promotion_approval >> [*promotion.first, promotion_not_needed]
+        [promotion.approvals[-1], promotion_not_needed] >> promote
         # preprocess, too: if one of its batches fails, promote is done with before the others are.
-        [preprocess, promote, rejected] >> announce >> deliver_alerts
+        [preprocess, promote, *retraining.rejections, *promotion.rejections] >> announce >> deliver_alerts
     return dag
 
 

@@ -16,6 +16,7 @@ from pydantic import StringConstraints, ValidationError, model_validator
 
 from include.config_parts import (
     SMALL_CNN_MAX_SIZE,
+    ApproversConfig,
     DriftConfig,
     GateConfig,
     ImagesConfig,
@@ -60,10 +61,11 @@ class PipelineConfig(Part):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     gate: GateConfig = GateConfig()
-    promotion: PromotionConfig = PromotionConfig()
     inference: InferenceConfig = InferenceConfig()
     drift: DriftConfig = DriftConfig()
     retraining: RetrainingConfig = RetrainingConfig()
+    promotion: PromotionConfig = PromotionConfig()
+    approvers: ApproversConfig = ApproversConfig()
     notify: NotifyConfig = NotifyConfig()
     store: StoreConfig = StoreConfig()
     schedule: Schedule | None = "@hourly"

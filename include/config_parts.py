@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from include.config_types import Email, Identifier, NotifyUrl, Pattern, PatternOfBoth, StageUrl, Weights
+from include.config_types import Email, Identifier, NotifyUrl, Pattern, PatternOfBoth, StageUrl, UserName, Weights
 
 OWN_STAGES = ("MODELS", "WORK")
 """The internal stages that each pipeline has: its models' files, and rows on their way into tables."""
@@ -134,13 +134,6 @@ class GateConfig(Part):
     """The least recall of a class that the champion does not have."""
 
 
-class PromotionConfig(Part):
-    """What a challenger that has passed the gate still has to go through."""
-
-    probation_windows: int = Field(default=1, ge=0, le=20)
-    """Of so many first windows one that the version before answers better rolls a new champion back; 0: none does."""
-
-
 class DriftConfig(Part):
     """When the confidences in production no longer look like those of the day the model was accepted."""
 
@@ -184,6 +177,51 @@ class RetrainingConfig(Part):
     """How many images a person is asked to label when there are too few labels; three in ten are picked at random."""
     response_hours: float = Field(default=72, gt=0, le=8760)
     """How long a request waits for its approval; silence is a rejection."""
+
+
+class PromotionConfig(Part):
+    """What a challenger that has passed the gate still has to go through."""
+
+    approval: bool = False
+    """Whether a person is asked before a challenger that has passed the gate becomes champion."""
+    response_hours: float = Field(default=72, gt=0, le=8760)
+    """How long that request waits for its answers; silence is a rejection."""
+    probation_windows: int = Field(default=1, ge=0, le=20)
+    """Of so many first windows one that the version before answers better rolls a new champion back; 0: none does."""
+
+
+class Approver(Part):
+    """A user of Airflow; in a pipeline file a name alone will do where users are known by it."""
+
+    id: UserName
+    """What Airflow's auth manager calls the user: the name, or (of the FAB auth manager) a number in quotes."""
+    name: UserName
+    """What Airflow shows, and notes of those who trigger runs."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: object) -> object:
+        return {"id": value, "name": value} if isinstance(value, str) else value
+
+
+class ApproversConfig(Part):
+    """Who may answer a request, for a retraining or for a promotion."""
+
+    users: tuple[Approver, ...] = ()
+    """Who counts, whoever has triggered the run excepted; nobody named: anybody who may answer in Airflow counts."""
+    n_needed: int = Field(default=1, ge=1, le=10)
+    """How many of them have to approve, one after the other; the first rejection ends it."""
+
+    @model_validator(mode="after")
+    def _enough_distinct_users(self) -> Self:
+        for known_by in ("id", "name"):
+            found = [getattr(user, known_by) for user in self.users]
+            twice = sorted({one for one in found if found.count(one) > 1})
+            if twice:
+                raise ValueError(f"users must be different people, twice there is the {known_by} {', '.join(twice)}")
+        if self.n_needed > max(1, len(self.users)):
+            raise ValueError(f"n_needed is {self.n_needed}: users must name at least so many, not {len(self.users)}")
+        return self
 
 
 class NotifyConfig(Part):

@@ -82,6 +82,11 @@ def _notify_url(url: SecretStr) -> SecretStr:
 NotifyUrl = Annotated[SecretStr, AfterValidator(_notify_url), PlainSerializer(shown_url)]
 """A URL to which alerts go. It holds a secret: what is stored with a run and a version is its scheme alone."""
 
+UserName = Annotated[
+    str, StringConstraints(pattern=r"^[^\s\x00-\x1f](?:[^\x00-\x1f]*[^\s\x00-\x1f])?$", max_length=256)
+]
+"""What a user of Airflow is called: one line."""
+
 _PRESETS = frozenset({"@once", "@continuous", "@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly"})
 
 

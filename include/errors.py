@@ -96,6 +96,14 @@ class PromotionRefusedError(DriftgateError):
     """Another version became champion since the challenger was evaluated."""
 
 
+class TooFewApproversError(DriftgateError):
+    """So few people may answer a request that it can never be approved."""
+
+
+class UnknownRequestError(DriftgateError):
+    """A run has put no such request."""
+
+
 class RollbackRefusedError(DriftgateError):
     """The version cannot be restored."""
 

@@ -27,9 +27,11 @@ from include.notify.delivery import deliver_due
 from include.notify.desk import Desk
 from include.notify.mail import Mail
 from include.registry.answering import answer_batch
+from include.registry.approvals.answers import Answer, record_answer
+from include.registry.approvals.requests import read_request
 from include.registry.challenger import Challenger
 from include.registry.ledger import read_champion
-from include.registry.promotion import pass_gate_and_promote
+from include.registry.promotion import pass_gate_and_promote, request_promotion
 from include.registry.registration import evaluate_and_register
 from include.store.batches import Batch, write_batches
 from include.store.files import FileStore
@@ -110,6 +112,25 @@ def evaluate(task: Task) -> dict[str, Any]:
     ).to_json()
 
 
+def ask_for_promotion(task: Task) -> None:
+    request_promotion(
+        task.warehouse,
+        Challenger.from_json(task.of("evaluate")),
+        task.config,
+        accept_vanished_classes=False,
+        run_id=task.run_id,
+        task_id="approve_promotion",
+    )
+
+
+def record_approval(task: Task) -> dict[str, Any]:
+    return record_answer(
+        task.warehouse,
+        Answer(is_approval=True, user="ann", answered_at="2026-01-02T03:04:05+00:00"),
+        request=read_request(task.warehouse, run_id=task.run_id, kind="promotion"),
+    ).to_json()
+
+
 def promote(task: Task) -> dict[str, Any]:
     return pass_gate_and_promote(
         task.warehouse,
@@ -117,6 +138,7 @@ def promote(task: Task) -> dict[str, Any]:
         gate=task.config.gate,
         accept_vanished_classes=False,
         run_id=task.run_id,
+        needs_approval=task.config.promotion.approval,
     ).to_json()
 
 
@@ -173,7 +195,10 @@ def deliver(task: Task) -> None:
 
 TASKS: dict[Callable[[Task], Any], str] = {
     **dict.fromkeys(
-        (open_training, sync_training, freeze, preprocess_first, preprocess_second, train, evaluate, promote, announce),
+        (
+            *(open_training, sync_training, freeze, preprocess_first, preprocess_second, train, evaluate),
+            *(ask_for_promotion, record_approval, promote, announce),
+        ),
         TRAINING,
     ),
     **dict.fromkeys((sync_incoming, plan, preprocess_incoming, predict, commit, check, deliver), INFERENCE),

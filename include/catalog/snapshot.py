@@ -6,8 +6,6 @@ that was forgotten on request stays in those, too, and is in no new one. One tha
 version doubts about it is in a snapshot on the training side alone.
 """
 
-import hashlib
-import json
 import logging
 import time
 from collections import Counter, defaultdict
@@ -16,6 +14,7 @@ from typing import NamedTuple, Protocol
 
 from include.catalog.forgotten import quarantine_forgotten, read_forgotten, refuse_forgotten
 from include.catalog.keys import ImageKey
+from include.catalog.manifest import manifest_digest
 from include.catalog.requested import INFORMATIVE
 from include.catalog.split import Split, SplitImage, assign_splits, is_used
 from include.catalog.urls import URL_SECONDS, url_refresher
@@ -167,7 +166,7 @@ def freeze_snapshot(
     )
     used = [row for row in rows if row.is_used]
     snapshot = Snapshot(
-        snapshot_id=hashlib.sha256("\n".join(map(json.dumps, used)).encode()).hexdigest(),
+        snapshot_id=manifest_digest(used),
         keys=tuple(row.key for row in used),
         n_by_class=Counter(row.label for row in used),
         n_by_split=Counter(row.split for row in used),

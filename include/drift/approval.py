@@ -1,109 +1,74 @@
-"""The answer to a request for retraining: what the ledger says of it, and whether it still counts."""
+"""The request for a retraining: what a drift check has found is put to people before anything is trained."""
 
-import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
 
+from include.config import PipelineConfig
 from include.drift.checks import DriftCheck
 from include.handover import Handover
-from include.registry.ledger import DRIFTGATE, LedgerEvent, append_event, champion_event_seq, read_events
+from include.registry.approvals.requests import Request, put_request
+from include.store.files import FileStore
+from include.store.reports import picture_path
 from include.warehouse.session import Warehouse
 
-log = logging.getLogger(__name__)
-
-NOBODY = "nobody"
-"""The actor of an answer that did not come in time."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Answer(Handover):
-    """What a person answered; silence is a rejection by nobody."""
+class RetrainingEvidence(Handover):
+    """What a request for a retraining shows; the check has all the figures, and does not change."""
 
-    is_approval: bool
-    user: str | None
-    """Who answered; None: nobody did in time."""
-    answered_at: str
-    """ISO 8601, with its offset."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordedAnswer(Handover):
-    """An answer in the ledger."""
-
-    outcome: Literal["APPROVED", "REJECTED", "TIMED_OUT", "STALE"]
-    """STALE: approved, but the champion had changed since the check."""
-    sentence: str
-
-    @property
-    def allows_training(self) -> bool:
-        """Whether training may begin."""
-        return self.outcome == "APPROVED"
+    check_id: str
+    verdict: str
+    reasons: tuple[str, ...]
+    champion_event_seq: int
+    """The event of the champion that was checked."""
+    report_path: str | None
+    picture_path: str | None
+    """In the store; None: the check has drawn none."""
 
 
-def record_answer(warehouse: Warehouse, answer: Answer, *, check: DriftCheck, run_id: str) -> RecordedAnswer:
-    """Append who approved or rejected a request for retraining, and when; once for a run: the first answer counts.
-
-    An approval of a request about another champion than today's is recorded as it was given, and then rejected.
+def request_retraining(
+    warehouse: Warehouse,
+    store: FileStore,
+    config: PipelineConfig,
+    check: DriftCheck,
+    *,
+    run_id: str,
+    task_id: str,
+    triggered_by: str | None = None,
+) -> Request:
+    """Ask people whether a new model may be trained, once for a run.
 
     Args:
         warehouse: A session, not in a transaction.
-        answer: What was answered.
-        check: The check that the request is about. The events are those of the champion that it measured.
-        run_id: The run that waited for the answer.
+        store: The pipeline's files.
+        config: The run's config.
+        check: The check that asks for the training.
+        run_id: The run that waits.
+        task_id: The task that waits for the first answer.
+        triggered_by: Who has triggered the run, by the name that Airflow knows; that person does not count.
+
+    Raises:
+        TooFewApproversError: Too few people may answer.
     """
-
-    def append() -> list[LedgerEvent]:
-        known = _recorded(warehouse, check, run_id)
-        if known:
-            return known
-        _append(warehouse, answer, check, run_id)
-        return _recorded(warehouse, check, run_id)
-
-    recorded = _as_answer(warehouse.alone(append))
-    log.info("%s", recorded.sentence)
-    return recorded
-
-
-def _recorded(warehouse: Warehouse, check: DriftCheck, run_id: str) -> list[LedgerEvent]:
-    events = read_events(warehouse, check.version)
-    return [event for event in events if event.run_id == run_id and event.event in {"APPROVED", "REJECTED"}]
-
-
-def _append(warehouse: Warehouse, answer: Answer, check: DriftCheck, run_id: str) -> None:
-    about = f"retraining for the drift of version {check.version} that check {check.check_id} found"
-    at = datetime.fromisoformat(answer.answered_at).astimezone(UTC)
-    if answer.user is None:
-        said = f"nobody answered by {at:%Y-%m-%d %H:%M} UTC, which rejects it: {about}"
-    else:
-        verb = "approved" if answer.is_approval else "rejected"
-        said = f"{verb} by {answer.user} at {at:%Y-%m-%d %H:%M} UTC: {about}"
-    append_event(
-        warehouse,
-        "APPROVED" if answer.is_approval else "REJECTED",
-        version=check.version,
-        run_id=run_id,
-        reason=said,
-        actor=answer.user or NOBODY,
+    # a check that goes on with what an earlier one found has no picture of its own
+    picture = picture_path(str(check.statistics.get("open_drift", check.check_id)))
+    shown = RetrainingEvidence(
+        check_id=check.check_id,
+        verdict=check.verdict,
+        reasons=check.reasons,
+        champion_event_seq=check.champion_event_seq,
+        report_path=check.report_path,
+        picture_path=picture if store.exists(picture) else None,
     )
-    if answer.is_approval and champion_event_seq(warehouse) != check.champion_event_seq:
-        append_event(
-            warehouse,
-            "REJECTED",
-            version=check.version,
-            run_id=run_id,
-            reason=f"{said}; but the champion has changed since that check, so nothing is trained",
-            actor=DRIFTGATE,
-        )
-
-
-def _as_answer(events: list[LedgerEvent]) -> RecordedAnswer:
-    last = events[-1]
-    if last.event == "APPROVED":
-        return RecordedAnswer(outcome="APPROVED", sentence=last.reason or "")
-    outcome: Literal["REJECTED", "TIMED_OUT", "STALE"] = "REJECTED"
-    if len(events) > 1:
-        outcome = "STALE"
-    elif last.actor == NOBODY:
-        outcome = "TIMED_OUT"
-    return RecordedAnswer(outcome=outcome, sentence=last.reason or "")
+    return put_request(
+        warehouse,
+        "retraining",
+        run_id=run_id,
+        task_id=task_id,
+        check_id=check.check_id,
+        version=check.version,
+        champion_event_seq=check.champion_event_seq,
+        evidence=shown.to_json(),
+        approvers=config.approvers,
+        triggered_by=triggered_by,
+        response_hours=config.retraining.response_hours,
+    )

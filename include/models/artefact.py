@@ -18,16 +18,12 @@ from torch import Tensor, nn
 from include.config_parts import PreprocessingConfig
 from include.errors import ArtefactError, ModelError
 from include.models.architectures import build, last_linear
+from include.models.artefact_files import CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE
 from include.models.compute import IMAGENET, Normalisation
 from include.models.features import FeatureProjection
 from include.store.files import FileStore, sha256_of_bytes
 
 log = logging.getLogger(__name__)
-
-CARD_FILE = "card.json"
-WEIGHTS_FILE = "model.safetensors"
-PROJECTION_FILE = "features.safetensors"
-"""The projection of the penultimate layer's outputs; versions of older releases have none."""
 
 _MEAN, _COMPONENTS = "mean", "components"
 

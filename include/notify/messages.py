@@ -54,6 +54,16 @@ def refused(pipeline: str, decision: Decision, *, links: Links) -> Message:
             f"If a newer model is still wanted: `./driftgate train {pipeline}` trains one and compares it with today's "
             "champion.",
         )
+    elif decision.outcome in {"STALE_APPROVAL", "NOT_APPROVED"}:
+        is_stale = decision.outcome == "STALE_APPROVAL"
+        headline = (
+            f"version {version} {'is not what was approved' if is_stale else 'was not approved'}, the champion stays"
+        )
+        happened = f"Version {version} has no approval that holds for what it is now, so it is not promoted."
+        actions = (
+            "Find out what has changed it, and who: the digests that were approved stand in APPROVAL_REQUESTS.",
+            f"If a newer model is still wanted: `./driftgate train {pipeline}` trains one and asks again.",
+        )
     else:
         headline = f"version {version} was refused, the champion stays"
         happened = f"Version {version} was trained and registered, but the gate did not let it pass."

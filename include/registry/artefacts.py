@@ -4,9 +4,11 @@ import logging
 import tempfile
 from pathlib import Path
 
-from include.errors import ArtefactError, WarehouseError
-from include.models.artefact import CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE, LoadedModel, load
+from include.errors import ArtefactError
+from include.models.artefact import LoadedModel, load
+from include.models.artefact_files import CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE
 from include.registry.ledger import Version, read_version
+from include.registry.model_files import download_files
 from include.store.files import FileStore, sha256_of_file
 from include.warehouse.identifiers import MODELS_STAGE, stage_location
 from include.warehouse.session import Warehouse
@@ -41,7 +43,7 @@ def upload_model(warehouse: Warehouse, folder: Path, *, sha256: str) -> str:
     for file in files:
         warehouse.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
     with tempfile.TemporaryDirectory(prefix="driftgate-") as read_back:
-        _download(warehouse, path, Path(read_back))
+        download_files(warehouse, path, Path(read_back))
         for file in files:
             copy = Path(read_back) / file.name
             if not copy.is_file() or sha256_of_file(copy) != sha256_of_file(file):
@@ -64,7 +66,7 @@ def load_version(warehouse: Warehouse, store: FileStore, number: int) -> LoadedM
         except ArtefactError as error:
             log.warning("the copy of version %d in the store is not used: %s", number, error)
     with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
-        _download(warehouse, version.artifact_path, Path(folder))
+        download_files(warehouse, version.artifact_path, Path(folder))
         for name in (*_OPTIONAL_FILES, *_FILES):
             file = Path(folder) / name
             if file.is_file():
@@ -77,17 +79,3 @@ def _load(store: FileStore, version: Version) -> LoadedModel:
     names = [f"models/{version.sha256}/{name}" for name in (*_OPTIONAL_FILES, *_FILES)]
     folders = {store.local_path(name).parent for name in names if store.exists(name)}
     return load(folders.pop(), sha256=version.sha256)
-
-
-def _download(warehouse: Warehouse, path: str, folder: Path) -> None:
-    """Download the files of a model into a folder."""
-    try:
-        location = {"location": stage_location(MODELS_STAGE, path)}
-        warehouse.run("stages/get_files", folder_url=f"file://{folder}/", identifiers=location)
-    except WarehouseError as error:
-        if error.is_transient:
-            raise
-        raise ArtefactError(f"stage {MODELS_STAGE} does not hand out {path}: {error}") from error
-    missing = [name for name in _FILES if not (folder / name).is_file()]
-    if missing:
-        raise ArtefactError(f"stage {MODELS_STAGE} has no {' and no '.join(missing)} in {path}")

@@ -248,6 +248,7 @@ def append_event(
     reason: str | None,
     from_version: int | None = None,
     actor: str = DRIFTGATE,
+    request_id: str | None = None,
 ) -> None:
     """Append an event; to be called in a transaction that is alone.
 
@@ -259,6 +260,7 @@ def append_event(
         reason: Why, in a sentence.
         from_version: The champion until then.
         actor: Who decided.
+        request_id: The request that it answers, if it answers one.
     """
     warehouse.run(
         "registry/insert_event",
@@ -268,4 +270,5 @@ def append_event(
         actor=actor,
         reason=reason,
         run_id=run_id,
+        request_id=request_id,
     )

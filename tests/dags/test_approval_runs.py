@@ -11,8 +11,8 @@ from dag_runs import Mailbox, answer, kinds, page, ran, states, sweep_timeouts, 
 from include.catalog.runs import open_run, run_id_of
 from include.config import PipelineConfig
 from include.config_parts import NotifyConfig, RetrainingConfig
-from include.drift import approval
 from include.notify import delivery
+from include.registry.approvals import answers
 from include.registry.ledger import append_event
 from include.warehouse.session import Warehouse
 
@@ -171,14 +171,14 @@ def test_a_warehouse_that_is_down_when_the_run_is_announced_is_told_by_mail(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     while_parked(monkeypatch, lambda ti: answer(ti, "Reject", user="ann"))
-    record_answer = approval.record_answer
+    record_answer = answers.record_answer
 
     def record_and_lose_warehouse(*arguments: Any, **values: Any) -> Any:
         recorded = record_answer(*arguments, **values)
         lose_warehouse()
         return recorded
 
-    monkeypatch.setattr(approval, "record_answer", record_and_lose_warehouse)
+    monkeypatch.setattr(answers, "record_answer", record_and_lose_warehouse)
 
     training = run("training", check_id=add_check())
 

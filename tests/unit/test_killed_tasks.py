@@ -76,7 +76,15 @@ DEATHS: dict[str, list[str]] = {
         "registry/insert_event",
         "lock/commit",
     ],
-    "promote": ["registry/insert_event", "lock/commit", "registry/insert_event", "lock/commit 2"],
+    "ask_for_promotion": [
+        "registry/insert_event",
+        "lock/commit",
+        "approvals/insert_request",
+        "alerts/insert_alert",
+        "lock/commit 2",
+    ],
+    "record_approval": ["registry/insert_event", "alerts/insert_alert", "lock/commit"],
+    "promote": ["lock/commit", "registry/insert_event", "lock/commit 2"],
     "announce": ["runs/close_run"],
     "sync_incoming": ["catalog/merge_images", "lock/commit 2"],
     "plan": ["batches/written", "batches/named"],
@@ -109,18 +117,22 @@ DEATHS: dict[str, list[str]] = {
 NOT_COMPARED = {
     # When something was done: two pipelines do nothing at the same time.
     *("STARTED_AT", "FINISHED_AT", "FIRST_SEEN_AT", "QUARANTINED_AT", "WRITTEN_AT", "CREATED_AT", "HELD_AT", "AT"),
-    *("PRED_TIMESTAMP", "CHECKED_AT", "DUE_AT", "NEXT_TRY_AT", "DELIVERED_AT"),
+    *("PRED_TIMESTAMP", "CHECKED_AT", "REQUESTED_AT", "EXPIRES_AT", "DUE_AT", "NEXT_TRY_AT", "DELIVERED_AT"),
     # The pipeline's own schema and store are in it.
     *("FILE_URL", "CONFIG_DIGEST"),
     # It counts who has held the lock, the dead among them.
     "N_HOLDERS",
 }
 """Columns; all others are compared, the ids of runs, too, which are the same in both pipelines."""
-NOT_COMPARED_INSIDE = {"CONFIG": ("name", "warehouse", "store"), "METRICS": ("training_seconds",)}
+NOT_COMPARED_INSIDE = {
+    "CONFIG": ("name", "warehouse", "store"),
+    "METRICS": ("training_seconds",),
+    # METRICS are among what it is the digests of
+    "EVIDENCE": ("digests",),
+}
 """What is left out of columns that hold JSON, for the same reasons."""
 EMPTY = {
-    *("LABELS", "LABEL_REQUESTS", "ACCEPTED_CHECKS", "CURE_CHECKS", "FORGOTTEN", "APPROVAL_REQUESTS", "REPRODUCTIONS"),
-    "RECALLS",
+    *("LABELS", "LABEL_REQUESTS", "ACCEPTED_CHECKS", "CURE_CHECKS", "FORGOTTEN", "REPRODUCTIONS", "RECALLS"),
 }
 """Tables in which the tasks write nothing."""
 
@@ -155,7 +167,7 @@ class Pipeline(NamedTuple):
 def _compared(row: dict[str, Any]) -> dict[str, Any]:
     compared = {name: value for name, value in row.items() if name not in NOT_COMPARED}
     for column, names in NOT_COMPARED_INSIDE.items():
-        if column in compared:
+        if compared.get(column) is not None:
             inside = json.loads(compared[column])
             compared[column] = {name: value for name, value in inside.items() if name not in names}
     return compared
@@ -225,6 +237,7 @@ def set_up(name: str, stages: Path) -> Iterator[Pipeline]:
             "training": {"n_epochs": 3, "batch_size": 16, "base_lr": 0.01},
             "gate": {"min_accuracy": 0.0},
             "notify": {"emails": ["anna@example.com"]},
+            "promotion": {"approval": True},
             "store": {"url": str(stages / "store")},
         }
     )

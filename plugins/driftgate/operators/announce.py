@@ -18,7 +18,7 @@ class AnnounceOperator(PipelineOperator):
 
     Args:
         decision_of: The task that returns the gate's decision.
-        answer_of: The tasks of which one returns a person's answer, if a person was asked.
+        answer_of: The tasks that return people's answers, as far as people were asked.
         **kwargs: As for any pipeline operator.
     """
 
@@ -53,12 +53,13 @@ class AnnounceOperator(PipelineOperator):
         return outcome
 
     def _answered(self, task: PipelineTask) -> str:
-        """Return why nothing was trained."""
-        from include.drift.approval import RecordedAnswer
+        """Return why nothing was trained, or nothing promoted."""
+        from include.registry.approvals.answers import RecordedAnswer
 
         returned = [task.context["ti"].xcom_pull(task_ids=task_id) for task_id in self.answer_of]
-        sentences = [RecordedAnswer.from_json(answer).sentence for answer in returned if answer]
-        return f"nothing was trained: {sentences[0] if sentences else 'tasks of this run were skipped by hand'}"
+        answers = [RecordedAnswer.from_json(answer) for answer in returned if answer]
+        rejections = [answer.run_outcome for answer in answers if not answer.lets_pass]
+        return rejections[0] if rejections else "nothing was promoted: tasks of this run were skipped by hand"
 
 
 def tell_failed_announcement(config: PipelineConfig, context: Context) -> None:

@@ -56,6 +56,12 @@ class PipelineTask:
         return self.run.config
 
     @property
+    def triggered_by(self) -> str | None:
+        """Who has triggered the run, as Airflow names people; None: nobody has, a schedule did."""
+        name = self.context["dag_run"].triggering_user_name
+        return str(name) if name else None
+
+    @property
     def store(self) -> FileStore:
         """The pipeline's files."""
         from include.store.files import FileStore

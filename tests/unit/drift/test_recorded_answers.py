@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
-from include.drift.approval import Answer, RecordedAnswer, record_answer
-from include.drift.checks import DriftCheck, read_check
+from include.config import PipelineConfig
+from include.drift.approval import request_retraining
+from include.drift.checks import read_check
+from include.registry.approvals.answers import Answer, RecordedAnswer, record_answer
+from include.registry.approvals.requests import Request
 from include.registry.ledger import champion_event_seq
+from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -20,8 +24,10 @@ SILENCE = Answer(is_approval=False, user=None, answered_at="2026-01-05T04:00:00+
 
 
 @pytest.fixture
-def check(warehouse: Warehouse, promoted: Callable[..., int]) -> DriftCheck:
-    """A check of the champion that asks for retraining."""
+def request_of_run(
+    warehouse: Warehouse, store: FileStore, config: PipelineConfig, promoted: Callable[..., int]
+) -> Request:
+    """A request for the retraining that a check of the champion wants."""
     warehouse.run(
         "drift/insert_check",
         check_id="0123456789abcdef",
@@ -45,19 +51,20 @@ def check(warehouse: Warehouse, promoted: Callable[..., int]) -> DriftCheck:
         estimated_accuracy=None,
         evidence=None,
     )
-    return read_check(warehouse, "0123456789abcdef")
+    check = read_check(warehouse, "0123456789abcdef")
+    return request_retraining(warehouse, store, config, check, run_id="test_training/r", task_id="approve")
 
 
 @pytest.fixture
-def record(warehouse: Warehouse, check: DriftCheck) -> Record:
-    """A function that records an answer for one and the same run."""
-    return lambda answer: record_answer(warehouse, answer, check=check, run_id="r")
+def record(warehouse: Warehouse, request_of_run: Request) -> Record:
+    """A function that records an answer to one and the same request."""
+    return lambda answer: record_answer(warehouse, answer, request=request_of_run)
 
 
 def test_an_approval_names_who_and_when(record: Record, query: Query) -> None:
     recorded = record(YES)
 
-    assert recorded.allows_training
+    assert recorded.lets_pass
     assert "approved by ann at 2026-01-02 02:04 UTC" in recorded.sentence
     assert query(ANSWERS) == [("APPROVED", 1, "ann")]
 
@@ -68,7 +75,7 @@ def test_the_first_answer_of_a_run_counts_however_often_it_is_asked(
 ) -> None:
     first = record(NO)
 
-    assert (first.outcome, first.allows_training) == ("REJECTED", False)
+    assert (first.outcome, first.lets_pass) == ("REJECTED", False)
     assert record(later) == first
     assert query(ANSWERS) == [("REJECTED", 1, "bob")]
 
@@ -76,18 +83,18 @@ def test_the_first_answer_of_a_run_counts_however_often_it_is_asked(
 def test_silence_is_told_apart_from_a_rejection(record: Record, query: Query) -> None:
     recorded = record(SILENCE)
 
-    assert (recorded.outcome, recorded.allows_training) == ("TIMED_OUT", False)
+    assert (recorded.outcome, recorded.lets_pass) == ("TIMED_OUT", False)
     assert recorded.sentence.startswith("nobody answered by 2026-01-05 04:00 UTC, which rejects it")
     assert query(ANSWERS) == [("REJECTED", 1, "nobody")]
 
 
 def test_an_approval_of_a_former_champions_retraining_stays_stale(
-    record: Record, query: Query, check: DriftCheck, promoted: Callable[..., int]
+    record: Record, query: Query, promoted: Callable[..., int]
 ) -> None:
     promoted()
 
     recorded = record(YES)
 
-    assert (recorded.outcome, recorded.allows_training) == ("STALE", False)
+    assert (recorded.outcome, recorded.lets_pass) == ("OVERRULED", False)
     assert record(YES) == recorded
     assert query(ANSWERS) == [("APPROVED", 1, "ann"), ("REJECTED", 1, "driftgate")]

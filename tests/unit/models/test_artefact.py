@@ -11,7 +11,8 @@ from synthetic_images import CLASSES, shapes
 
 from include.config_parts import PreprocessingConfig
 from include.errors import ArtefactError
-from include.models.artefact import CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE, SavedArtefact, load, save
+from include.models.artefact import SavedArtefact, load, save
+from include.models.artefact_files import CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE
 from include.models.compute import Compute
 from include.models.features import FeatureProjection
 from include.models.prediction import predict_logits

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from include.drift.approval import RetrainingEvidence
 from include.drift.checks import DriftCheck
-from include.notify.approval_page import approval_page, approval_subject, escaped
+from include.notify.approval_page import retraining_page
+from include.notify.markdown import escaped
 
 CHECK = DriftCheck(
     check_id="0123456789abcdef",
@@ -28,10 +30,18 @@ CHECK = DriftCheck(
     report_path="reports/1.html",
     checked_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
 )
+SHOWN = RetrainingEvidence(
+    check_id=CHECK.check_id,
+    verdict=CHECK.verdict,
+    reasons=CHECK.reasons,
+    champion_event_seq=7,
+    report_path=CHECK.report_path,
+    picture_path="reports/1.png",
+)
 
 
 def test_the_page_has_the_whole_evidence() -> None:
-    page = approval_page(CHECK)
+    page = retraining_page(CHECK, SHOWN)
 
     for line in (
         "- the confidences have moved",
@@ -40,28 +50,28 @@ def test_the_page_has_the_whole_evidence() -> None:
         "| Champion | version 3 |",
         "| Window | 200 answers \\(COMMIT\\_SEQ 11 to 210\\) |",
         "| New labels | 60 |",
-        "| Report | reports/1.html |",
+        "| Report \\(in the store\\) | reports/1.html |",
+        "| Picture \\(in the store\\) | reports/1.png |",
         "| Check | 0123456789abcdef, 2026-01-02 03:04 UTC |",
         "| Confidences | 0.410 | 0.180 | 0.001 | 200 | 1,090 |",
         "| Previous version \\(2\\) | 0.500 | 0.200 | 0.002 | 200 | 90 |",
     ):
-        assert line in page.splitlines()
-    assert approval_subject("hats", CHECK) == "hats: may a new model be trained? (drift of version 3)"
+        assert line in page
 
 
 def test_what_is_known_of_the_accuracy_speaks_for_or_against_it() -> None:
     accuracy = {"baseline": 0.8, "estimates": [{"value": 0.6, "low": 0.55, "high": 0.65}], "realised": None}
 
-    page = approval_page(replace(CHECK, statistics={**CHECK.statistics, "accuracy": accuracy}))
+    page = retraining_page(replace(CHECK, statistics={**CHECK.statistics, "accuracy": accuracy}), SHOWN)
 
-    assert "| Estimated accuracy | 60.0% \\(55.0% to 65.0%\\), on held-out images 80.0% |" in page.splitlines()
+    assert "| Estimated accuracy | 60.0% \\(55.0% to 65.0%\\), on held-out images 80.0% |" in page
 
 
 def test_a_check_that_compared_nothing_has_a_page_too() -> None:
-    page = approval_page(replace(CHECK, statistics={}, first_commit_seq=None, report_path=None))
+    page = "\n".join(retraining_page(replace(CHECK, statistics={}, first_commit_seq=None, report_path=None), SHOWN))
 
     assert "| Window | 200 answers |" in page
-    assert "| Report | none |" in page
+    assert "| Report \\(in the store\\) | none |" in page
     assert "Distance" not in page
 
 

@@ -81,9 +81,8 @@ def test_the_view_shows_the_champions_answer_else_the_latest_and_an_image_withou
         )
     for version in (1, 2):
         query(
-            "INSERT INTO MODEL_EVENTS "
-            "SELECT %(version)s, 'PROMOTED', %(version)s, NULL, 'me', NULL, 'r', SYSDATE(), NULL",
-            version=version,
+            "INSERT INTO MODEL_EVENTS SELECT %(v)s, 'PROMOTED', %(v)s, NULL, 'me', NULL, 'r', SYSDATE(), NULL",
+            v=version,
         )
     for name, version in (("a", 1), ("a", 2), ("b", 1)):
         query(

@@ -102,6 +102,7 @@ def test_transactions_at_once_come_one_after_the_other(
                     actor="me",
                     reason=None,
                     run_id="r",
+                    request_id=None,
                 )
             )
 

@@ -1,0 +1,16 @@
+-- One request, if it was put.
+-- Bound: request_id
+SELECT
+    REQUEST_ID,
+    RUN_ID,
+    KIND,
+    CHECK_ID,
+    VERSION,
+    CHAMPION_EVENT_SEQ,
+    TO_JSON(EVIDENCE) AS EVIDENCE,
+    TO_JSON(APPROVERS) AS APPROVERS,
+    N_NEEDED,
+    REQUESTED_AT,
+    EXPIRES_AT
+FROM APPROVAL_REQUESTS
+WHERE REQUEST_ID = %(request_id)s
