@@ -50,7 +50,8 @@ def approval_tasks(config: PipelineConfig, *, kind: RequestKind, suffix: str, be
         suffix: What ends the ids of its tasks.
         before: The task that needs the approval; it is skipped without it.
     """
-    deliver_request = DeliverAlertsOperator(task_id=f"deliver_request{suffix}", config=config).as_teardown()
+    # These are no teardowns: those would run in each run in which nobody was asked, too.
+    deliver_request = DeliverAlertsOperator(task_id=f"deliver_request{suffix}", config=config)
     tasks = ApprovalTasks(deliver_request, [], [], [])
     n_needed = config.approvers.n_needed
     for step in range(1, n_needed + 1):
@@ -71,7 +72,6 @@ def approval_tasks(config: PipelineConfig, *, kind: RequestKind, suffix: str, be
         rejected = RecordAnswerOperator(
             task_id=f"rejected{end}", config=config, kind=kind, answer=XComArg(ask, key="answer"), step=step
         )
-        # No teardown: that would run in each run in which nobody was asked, too.
         deliver_answer = DeliverAlertsOperator(
             task_id=f"deliver_answer{end}", config=config, trigger_rule="none_failed_min_one_success"
         )

@@ -26,6 +26,9 @@ killed, takes longer.
 TELLERS = frozenset({"announce", "report_failures"})
 """The tasks that tell of failures, and fail themselves so that the run does."""
 
+DELIVERY = "DeliverAlertsOperator"
+"""The operator of the tasks that deliver what is told."""
+
 TOLD = "told"
 """The XCom of a task that has told people itself why it stops the run: in a sentence, for RUNS."""
 
@@ -38,7 +41,7 @@ def failed_tasks(context: Context) -> tuple[str, ...]:
     dag = context["dag"]
     states: dict[str, dict[str, str]] = context["ti"].get_task_states(dag_id=dag.dag_id, run_ids=[context["run_id"]])
     failed = {task for of_run in states.values() for task, state in of_run.items() if state == "failed"}
-    failed -= TELLERS | {task.task_id for task in dag.tasks if task.is_teardown}
+    failed -= TELLERS | {task.task_id for task in dag.tasks if task.task_type == DELIVERY}
     return tuple(sorted(_named(task, dag.task_ids) for task in failed))
 
 

@@ -15,7 +15,9 @@ Mailbox = list[EmailMessage]
 PutImage = Callable[..., Path]
 
 ROOT = Path(__file__).parents[2]
-DELIVERIES = {"deliver_alerts", "deliver_request"}
+DELIVERIES = {
+    *("deliver_request", "deliver_answer", "deliver_request_promotion", "deliver_answer_promotion", "deliver_alerts"),
+}
 COLOURS = {"blue": (0, 0, 1), "green": (0, 1, 0), "red": (1, 0, 0)}
 
 

@@ -11,7 +11,6 @@ from airflow.sdk import Context
 
 from driftgate.operators.pipeline import pipeline_desk
 from include.config import PipelineConfig
-from include.errors import DriftgateError
 
 GRID_S = 5
 """A run of the alerts DAG starts at a multiple of this: whoever wants one for the same time finds the same run."""
@@ -20,8 +19,8 @@ GRID_S = 5
 class DeliverAlertsOperator(TriggerDagRunOperator):
     """Deliver what is due; if anything else waits, ask for a run of `<name>_alerts` when it is due.
 
-    It stands at the end of a run as a teardown, so it decides nothing about the run: what cannot be delivered, because
-    a server is down or the warehouse is, is a warning in the log.
+    It decides nothing about the run in which it stands, at the end as a teardown: what cannot be delivered, because a
+    server is down or the warehouse is, is a warning in the log.
 
     Args:
         config: The pipeline file.
@@ -59,8 +58,8 @@ class DeliverAlertsOperator(TriggerDagRunOperator):
         try:
             with pipeline_desk(self.config, context) as desk:
                 return deliver_due(desk, send_mail=send_mail)
-        except DriftgateError as error:
-            self.log.warning("nothing is delivered now, the next run tries again: %s", error)
+        except Exception as error:  # noqa: BLE001 - news are worth less than the run that tells them
+            self.log.warning("nothing is delivered now, the next run tries again: %s: %s", type(error).__name__, error)
             return None
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from include.config_parts import RetrainingConfig
 from include.errors import VanishedFactError
 from include.notify.alert_messages import message_of
 from include.notify.desk import Desk
@@ -22,29 +21,6 @@ Query = Callable[..., list[tuple[Any, ...]]]
 
 def alert(kind: str, run_id: str, **about: Any) -> Alert:
     return Alert("a1e7", kind, run_id, about, datetime(2026, 1, 31, tzinfo=UTC), 0, ())
-
-
-def test_an_approval_is_asked_for_with_its_evidence_and_both_answers(
-    desk: Desk, open_a_run: Any, store_check: Any
-) -> None:
-    store_check("c1")
-    run_id = open_a_run("drift__1", kind="training", retraining=RetrainingConfig(response_hours=48))
-
-    message = message_of(alert("approval", run_id, check_id="c1", task_id="approve"), desk)
-
-    assert message is not None
-    assert message.kind == "approval"
-    assert message.reasons == ("the answers of window c1 look otherwise",)
-    assert "within 48 hours" in message.sentences[0]
-    page = (
-        f"https://airflow.example.com/ml/dags/{desk.config.name}_training/runs/drift__1/tasks/approve/required_actions"
-    )
-    links = dict(message.links)
-    assert links["Approve"] == f"{page}?_options=%5B%22Approve%22%5D&map_index=-1"
-    assert links["Reject"] == f"{page}?_options=%5B%22Reject%22%5D&map_index=-1"
-    assert links["The run that found the drift"].endswith(
-        f"/dags/{desk.config.name}_inference/runs/scheduled__2026-01-31T10%3A00%3A00%2B00%3A00"
-    )
 
 
 def test_drift_is_told_with_the_picture_of_its_check(desk: Desk, store: FileStore, store_check: Any) -> None:

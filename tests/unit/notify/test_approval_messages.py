@@ -12,6 +12,7 @@ from include.config_parts import ApproversConfig
 from include.drift.approval import request_retraining
 from include.drift.checks import read_check
 from include.notify.approval_messages import answered, approval, reminder
+from include.notify.desk import Desk
 from include.notify.mail import Message, compose
 from include.registry.approvals.answers import Answer, record_answer
 from include.registry.approvals.requests import Request, put_request
@@ -26,8 +27,9 @@ PAGE = "https://airflow.example.com/ml/dags/hats_training/runs/manual__2026-01-0
 
 
 @pytest.fixture
-def desk(warehouse: Warehouse, store: FileStore, config: PipelineConfig) -> Any:
-    return SimpleNamespace(warehouse=warehouse, store=store, config=config, base_url="https://airflow.example.com/ml/")
+def desk(warehouse: Warehouse, store: FileStore, config: PipelineConfig) -> Desk:
+    base_url = "https://airflow.example.com/ml/"
+    return Desk(warehouse=warehouse, store=store, config=config, base_url=base_url, work_path="work")
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def told(message: Message | None) -> tuple[str, str]:
 
 
 def test_a_request_for_a_promotion_has_links_that_answer_it_and_the_evidence_in_short(
-    promotion: Any, desk: Any, query: Query, config: PipelineConfig
+    promotion: Any, desk: Desk, query: Query, config: PipelineConfig
 ) -> None:
     promotion()
 
@@ -101,7 +103,7 @@ def test_a_request_for_a_promotion_has_links_that_answer_it_and_the_evidence_in_
         assert part in text
 
 
-def test_a_reminder_says_that_half_of_the_time_is_over(promotion: Any, desk: Any, query: Query) -> None:
+def test_a_reminder_says_that_half_of_the_time_is_over(promotion: Any, desk: Desk, query: Query) -> None:
     promotion()
 
     subject, text = told(reminder(alerts(query, "reminder")[0], desk))
@@ -111,7 +113,7 @@ def test_a_reminder_says_that_half_of_the_time_is_over(promotion: Any, desk: Any
 
 
 def test_nobody_is_asked_or_reminded_after_the_answer(
-    promotion: Any, desk: Any, query: Query, warehouse: Warehouse
+    promotion: Any, desk: Desk, query: Query, warehouse: Warehouse
 ) -> None:
     say(warehouse, promotion(), "ann")
 
@@ -119,7 +121,7 @@ def test_nobody_is_asked_or_reminded_after_the_answer(
     assert reminder(alerts(query, "reminder")[0], desk) is None
 
 
-def test_nobody_is_asked_or_reminded_after_the_time_is_over(promotion: Any, desk: Any, query: Query) -> None:
+def test_nobody_is_asked_or_reminded_after_the_time_is_over(promotion: Any, desk: Desk, query: Query) -> None:
     promotion(hours=1e-9)
 
     assert approval(alerts(query, "approval")[0], desk) is None
@@ -127,7 +129,7 @@ def test_nobody_is_asked_or_reminded_after_the_time_is_over(promotion: Any, desk
 
 
 def test_the_second_person_gets_links_to_the_second_task(
-    promotion: Any, desk: Any, query: Query, warehouse: Warehouse
+    promotion: Any, desk: Desk, query: Query, warehouse: Warehouse
 ) -> None:
     say(warehouse, promotion(approvers=TWO), "ann")
 
@@ -155,7 +157,7 @@ def test_the_second_person_gets_links_to_the_second_task(
 )
 def test_an_answer_is_told_with_who_gave_it_and_what_follows(
     promotion: Any,
-    desk: Any,
+    desk: Desk,
     query: Query,
     warehouse: Warehouse,
     user: str | None,
@@ -173,7 +175,7 @@ def test_an_answer_is_told_with_who_gave_it_and_what_follows(
 
 
 def test_each_of_two_answers_is_told_as_it_was_when_it_was_given(
-    promotion: Any, desk: Any, query: Query, warehouse: Warehouse
+    promotion: Any, desk: Desk, query: Query, warehouse: Warehouse
 ) -> None:
     request = promotion(approvers=TWO)
     say(warehouse, request, "ann")
@@ -189,7 +191,7 @@ def test_each_of_two_answers_is_told_as_it_was_when_it_was_given(
 
 
 def test_a_request_for_a_retraining_shows_the_check(
-    warehouse: Warehouse, store: FileStore, config: PipelineConfig, desk: Any, query: Query
+    warehouse: Warehouse, store: FileStore, config: PipelineConfig, desk: Desk, query: Query
 ) -> None:
     warehouse.run(
         "drift/insert_check",
