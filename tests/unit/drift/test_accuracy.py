@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from include.drift.statistics.accuracy import MIN_LABELS, Accuracy, Estimate, Realised, estimate_accuracy
 from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
 
-METHODS = ("DoC", "ATC", "CBPE")
+METHODS = ("DoC and ATC", "DoC", "ATC", "CBPE")
 
 
 def estimated(baseline: Baseline, window: Mapping[str, Sequence[int]]) -> Accuracy:
