@@ -1,11 +1,11 @@
 """How accurate the champion is on a window, without labels as far as that goes, and with them as soon as they come.
 
 Three estimates from confidences, all from counts, and the mean of two of them, which decides: where a model fails, DoC
-is too high by far more than ATC; on small windows without harm ATC strays by more than DoC. Each interval of 95 % is a normal approximation that adds two
-variances: that of the window's answers, and that of what is taken from the held-out images (their gap between
-confidence and right answers, their threshold, or their calibration). From 50 on either side they hold the accuracy in
-94 to 96 of 100 cases; with 20 on one side DoC's does in 92 to 95, the others' in 88 to 94. They say what chance does;
-that images of another world make all three too high is no chance, and `is_trusted` says so.
+is too high by far more than ATC; on small windows without harm ATC strays by more than DoC. Each interval of 95 % is a
+normal approximation that adds two variances: that of the window's answers, and that of what is taken from the held-out
+images (their gap between confidence and right answers, their threshold, or their calibration). From 50 on either side
+they hold the accuracy in 94 to 96 of 100 cases; with 20 on one side DoC's does in 92 to 95, the others' in 88 to 94.
+They say what chance does; that images of another world make all three too high is no chance, and `is_trusted` says so.
 """
 
 import math
