@@ -1,7 +1,9 @@
-"""A training run that drift asks for waits for a person, whom the REST API knows; the real scheduler resumes it."""
+"""People are asked before drift is trained on and before a challenger goes live; the real scheduler and mails."""
 
 import time
 from collections.abc import Callable
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ from snowflake import connector
 
 from include.commands.airflow_answers import DagRun
 from include.commands.airflow_api import AirflowApi
+from include.commands.local.mails import ReceivedMail, read_mails
 
 pytestmark = pytest.mark.end_to_end
 
@@ -24,40 +27,41 @@ APPROVE = {"chosen_options": ["Approve"], "params_input": {}}
 FoundT = TypeVar("FoundT")
 
 
-def test_a_person_decides_whether_drift_is_trained_on(instance: RunningInstance) -> None:
-    # Given: a champion that knows three colours, in mode approval
-    instance.write_pipeline(
-        NAME,
-        preprocessing={"size": 16},
-        training={"n_epochs": 12, "batch_size": 16},
-        gate={"min_accuracy": 0.5},
-        drift={"window": 20, "min_image_jump": 10},  # grey images are brighter than blue ones
-        retraining={"mode": "approval", "min_new_labels": 5},
-        notify={"emails": ["oncall@example.com"]},
-    )
+def test_people_decide_what_is_trained_and_what_goes_live(instance: RunningInstance) -> None:
+    # Given: a champion that knows three colours, and from now on people who are asked about all that follows
+    write_pipeline(instance)
     for label, (red, green, blue) in COLOURS.items():
         for shade in range(120, 240, 3):
             put(instance, f"train/{label}/{shade}.png", (red * shade, green * shade, blue * shade))
     instance.images(NAME, "new").mkdir()
     instance.driftgate("setup", NAME)
     assert "version 1 is champion" in instance.json("train", NAME)["outcome"]
+    write_pipeline(instance, promotion={"approval": True})
 
-    # When: images come that it has never seen the like of, and labels for some
+    # When: images come that it has never seen the like of, and labels for some; the mail server is down meanwhile
     for shade in range(100, 196, 2):
         put(instance, f"new/{shade}.png", (shade, shade, shade))
-    for shade in range(80, 86):
+    for shade in range(101, 197, 2):
         put(instance, f"train/red/grey {shade}.png", (shade, shade, shade))
+    instance.kill("mail-catcher")
     inference = instance.json("infer", NAME)
+    assert instance.json("up")["started"] == ["mail-catcher"]
 
-    # Then: a training run waits before any work
+    # Then: the run has not failed of that, and a training run waits before any work
     assert inference["outcome"].endswith("DATA_DRIFT, REQUEST_RETRAINING")
     ((check_id,),) = query(instance, "SELECT CHECK_ID FROM DRIFT_CHECKS")
     with instance.log_in("admin") as admin:
         run = wait_for(lambda: admin.find_run(f"{NAME}_training", f"drift__{check_id}"))
-        url = wait_for(lambda: parked(admin, run))
-        time.sleep(2)  # an answer in the same round of the scheduler in which a task parks can be lost
+        url = wait_for(lambda: parked(admin, run, "approve"))
         assert {task.task_id for task in admin.task_instances(run) if task.is_finished} >= {"open_run", "not_needed"}
         assert "DATA\\_DRIFT" in admin.client.get(url).json()["body"]
+
+        # And: what could not be told then is told now, once, with the picture and the links
+        wait_for(lambda: {"drift", "approval"} <= set(kinds(instance)) or None)
+        assert sorted(kinds(instance)) == ["approval", "drift", "promoted"]
+        asked = mail_of(instance, "approval")
+        assert "/tasks/approve/required_actions?_options=%5B%22Approve%22%5D" in text_of(asked)
+        assert [part.get_content_type() for part in asked.walk()].count("image/png") == 1
 
         # When: somebody without a login, or who may only look, approves
         anonymous = httpx.patch(url, json=APPROVE, trust_env=False)
@@ -67,24 +71,66 @@ def test_a_person_decides_whether_drift_is_trained_on(instance: RunningInstance)
         # Then: that is refused, and the run goes on waiting
         assert anonymous.status_code == httpx.codes.UNAUTHORIZED
         assert not_allowed.status_code == httpx.codes.FORBIDDEN
-        assert parked(admin, run)
+        assert parked(admin, run, "approve")
 
         # When: the admin approves
         assert admin.client.patch(url, json=APPROVE).status_code == httpx.codes.OK
         assert admin.client.patch(url, json=APPROVE).status_code == httpx.codes.CONFLICT
 
-        # Then: the run trains, and the ledger names who allowed it
-        ended = wait_for(lambda: finished(admin, run))
-        assert ended.state == "success"
-        of_task = {task.task_id: task.state for task in admin.task_instances(run)}
-        assert of_task["rejected"] == of_task["not_needed"] == "skipped"
-        assert of_task["approved"] == of_task["train"] == of_task["promote"] == of_task["announce"] == "success"
-    (event,) = query(instance, "SELECT VERSION, ACTOR, REASON FROM MODEL_EVENTS WHERE EVENT = 'APPROVED'")
-    assert event[:2] == (1, "admin")
-    assert event[2].startswith("approved by admin at 20")
-    assert query(instance, "SELECT COUNT(*) FROM MODEL_VERSIONS") == [(2,)]
-    subjects = [path.read_text(encoding="utf-8") for path in instance.state.root.rglob("*.eml")]
-    assert any("may a new model be trained? (drift of version 1)" in " ".join(mail.split()) for mail in subjects)
+        # Then: the run trains, and asks once more before the challenger goes live
+        url = wait_for(lambda: parked(admin, run, "approve_promotion"))
+        page = admin.client.get(url).json()["body"]
+        assert "version 2" in page
+        assert query(instance, "SELECT VERSION FROM CHAMPION") == [(1,)]
+
+        # When: that is approved, too
+        time.sleep(2)  # an answer in the same round of the scheduler in which a task parks can be lost
+        assert admin.client.patch(url, json=APPROVE).status_code == httpx.codes.OK
+
+        # Then: the challenger is champion, and the ledger names who has let it in
+        assert wait_for(lambda: finished(admin, run)).state == "success"
+        assert query(instance, "SELECT VERSION FROM CHAMPION") == [(2,)]
+        answers = query(instance, "SELECT VERSION, EVENT, ACTOR FROM MODEL_EVENTS WHERE REQUEST_ID IS NOT NULL")
+        assert answers == [(1, "APPROVED", "admin"), (2, "APPROVED", "admin")]
+        wait_for(lambda: kinds(instance).count("promoted") == 2 or None)
+        assert sorted(kinds(instance)) == [*["answered"] * 2, *["approval"] * 2, "drift", *["promoted"] * 2]
+
+    # And: the history tells it
+    (second,) = [version for version in instance.json("history", NAME)["versions"] if version["version"] == 2]
+    assert [answer["actor"] for answer in second["approvals"]] == ["admin", "admin"]
+
+
+def write_pipeline(instance: RunningInstance, **fields: Any) -> None:
+    instance.write_pipeline(
+        NAME,
+        preprocessing={"size": 16},
+        training={"n_epochs": 12, "batch_size": 16},
+        gate={"min_accuracy": 0.5},
+        drift={"window": 20, "min_image_jump": 10},  # grey images are brighter than blue ones
+        retraining={"mode": "approval", "min_new_labels": 5},
+        notify={"emails": [f"{NAME}@example.com"]},
+        **fields,
+    )
+
+
+def mails(instance: RunningInstance) -> list[ReceivedMail]:
+    """Return this pipeline's mails; other tests of the same instance send some, too."""
+    return [mail for mail in read_mails(instance.state.mails) if NAME in mail.to]
+
+
+def kinds(instance: RunningInstance) -> list[str]:
+    return [mail.kind for mail in mails(instance)]
+
+
+def mail_of(instance: RunningInstance, kind: str) -> EmailMessage:
+    (mail,) = [mail for mail in mails(instance) if mail.kind == kind]
+    return message_from_bytes(mail.path.read_bytes(), policy=policy.default)
+
+
+def text_of(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return "".join(str(body.get_content()).split())
 
 
 def put(instance: RunningInstance, path: str, colour: tuple[int, int, int]) -> None:
@@ -94,12 +140,12 @@ def put(instance: RunningInstance, path: str, colour: tuple[int, int, int]) -> N
     Image.new("RGB", (20, 20), colour).save(target)
 
 
-def parked(api: AirflowApi, run: DagRun) -> str | None:
-    """Return the address of the request of a run that waits for its answer, None while it does not."""
-    if not any(task.task_id == "approve" and task.state == "awaiting_input" for task in api.task_instances(run)):
+def parked(api: AirflowApi, run: DagRun, task_id: str) -> str | None:
+    """Return the address of the request of a task that waits for its answer, None while it does not."""
+    if not any(task.task_id == task_id and task.state == "awaiting_input" for task in api.task_instances(run)):
         return None
     of_run = f"{api.url}/api/v2/dags/{quote(run.dag_id)}/dagRuns/{quote(run.run_id, safe='')}"
-    return f"{of_run}/taskInstances/approve/-1/hitlDetails"
+    return f"{of_run}/taskInstances/{task_id}/-1/hitlDetails"
 
 
 def finished(api: AirflowApi, run: DagRun) -> DagRun | None:

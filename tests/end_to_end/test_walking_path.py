@@ -25,7 +25,8 @@ def test_from_images_to_answers(instance: RunningInstance) -> None:
     assert training["state"] == "success"
     assert "version 1 is champion" in training["outcome"]
     of_task = {task["task_id"]: task["state"] for task in training["tasks"]}
-    not_asked = {f"{task}{which}" for task in ("approve", "approved", "rejected") for which in ("", "_promotion")}
+    asking = ("approve", "approved", "rejected", "deliver_request", "deliver_answer")
+    not_asked = {f"{task}{which}" for task in asking for which in ("", "_promotion")}
     assert {task for task, state in of_task.items() if state == "skipped"} == not_asked
     assert {state for task, state in of_task.items() if task not in not_asked} == {"success"}
 
@@ -45,7 +46,7 @@ def test_from_images_to_answers(instance: RunningInstance) -> None:
     # Then: nothing is left to do but to check for drift, it says so, and no row is added
     assert second["outcome"].startswith("nothing new to classify; drift check ")
     ran = {task["task_id"] for task in second["tasks"] if task["state"] == "success"}
-    assert ran == {"sync_catalog", "plan", "check_drift", "nothing"}
+    assert ran == {"sync_catalog", "plan", "check_drift", "nothing", "deliver_alerts"}
     assert instance.json("status", "digits")["pipelines"][0]["n_predictions"] == 50
 
 
