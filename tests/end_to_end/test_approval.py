@@ -84,8 +84,7 @@ def test_people_decide_what_is_trained_and_what_goes_live(instance: RunningInsta
         assert query(instance, "SELECT VERSION FROM CHAMPION") == [(1,)]
 
         # When: that is approved, too
-        time.sleep(2)  # an answer in the same round of the scheduler in which a task parks can be lost
-        assert admin.client.patch(url, json=APPROVE).status_code == httpx.codes.OK
+        answer(admin, url, "Approve")
 
         # Then: the challenger is champion, and the ledger names who has let it in
         assert wait_for(lambda: finished(admin, run)).state == "success"
@@ -100,26 +99,68 @@ def test_people_decide_what_is_trained_and_what_goes_live(instance: RunningInsta
     assert [answer["actor"] for answer in second["approvals"]] == ["admin", "admin"]
 
 
-def write_pipeline(instance: RunningInstance, **fields: Any) -> None:
+def test_what_is_rejected_left_unanswered_or_approved_too_late_does_not_go_live(instance: RunningInstance) -> None:
+    # Given: a champion, and two challengers that wait for an answer
+    name = "tints"
+    for label, (red, green, blue) in COLOURS.items():
+        for shade in range(120, 240, 3):
+            put(instance, f"train/{label}/{shade}.png", (red * shade, green * shade, blue * shade), name=name)
+    instance.images(name, "new").mkdir()
+    write_pipeline(instance, name)
+    instance.driftgate("setup", name)
+    assert "version 1 is champion" in instance.json("train", name)["outcome"]
+    write_pipeline(instance, name, promotion={"approval": True})
+    dag_id = f"{name}_training"
+
+    with instance.log_in("admin") as admin:
+        runs = [admin.trigger(dag_id, {}, say=print) for _ in range(2)]
+        requests = [wait_for(lambda run=run: parked(admin, run, "approve_promotion")) for run in runs]
+
+        # When: the first is approved and promoted, and then the second is approved
+        for run, url in zip(runs, requests, strict=True):
+            answer(admin, url, "Approve")
+            assert wait_for(lambda run=run: finished(admin, run)).state == "success"
+
+        # Then: what the second was to replace is no longer there, and it is refused
+        champion = query(instance, "SELECT VERSION FROM CHAMPION", name=name)
+        assert champion != [(1,)]
+        (refused,) = query(instance, "SELECT OUTCOME FROM RUNS WHERE OUTCOME LIKE '%is not promoted%'", name=name)
+        assert "champion" in refused[0]
+
+        # When: of the next two one is rejected, and nobody answers the other
+        write_pipeline(instance, name, promotion={"approval": True, "response_hours": 0.01})
+        runs = [admin.trigger(dag_id, {}, say=print) for _ in range(2)]
+        answer(admin, wait_for(lambda: parked(admin, runs[0], "approve_promotion")), "Reject")
+        ended = [wait_for(lambda run=run: finished(admin, run)) for run in runs]
+
+        # Then: both runs have ended well, nothing was promoted, and the ledger says who did not want it
+        assert [run.state for run in ended] == ["success", "success"]
+        assert query(instance, "SELECT VERSION FROM CHAMPION", name=name) == champion
+        rejected = query(instance, "SELECT ACTOR FROM MODEL_EVENTS WHERE EVENT = 'REJECTED' ORDER BY ACTOR", name=name)
+        assert [actor for (actor,) in rejected] == ["admin", "driftgate", "nobody"]
+        assert "refused" in kinds(instance, name)
+
+
+def write_pipeline(instance: RunningInstance, name: str = NAME, **fields: Any) -> None:
     instance.write_pipeline(
-        NAME,
+        name,
         preprocessing={"size": 16},
         training={"n_epochs": 12, "batch_size": 16},
         gate={"min_accuracy": 0.5},
         drift={"window": 20, "min_image_jump": 10},  # grey images are brighter than blue ones
         retraining={"mode": "approval", "min_new_labels": 5},
-        notify={"emails": [f"{NAME}@example.com"]},
+        notify={"emails": [f"{name}@example.com"]},
         **fields,
     )
 
 
-def mails(instance: RunningInstance) -> list[ReceivedMail]:
-    """Return this pipeline's mails; other tests of the same instance send some, too."""
-    return [mail for mail in read_mails(instance.state.mails) if NAME in mail.to]
+def mails(instance: RunningInstance, name: str = NAME) -> list[ReceivedMail]:
+    """Return a pipeline's mails; other tests of the same instance send some, too."""
+    return [mail for mail in read_mails(instance.state.mails) if name in mail.to]
 
 
-def kinds(instance: RunningInstance) -> list[str]:
-    return [mail.kind for mail in mails(instance)]
+def kinds(instance: RunningInstance, name: str = NAME) -> list[str]:
+    return [mail.kind for mail in mails(instance, name)]
 
 
 def mail_of(instance: RunningInstance, kind: str) -> EmailMessage:
@@ -133,9 +174,9 @@ def text_of(mail: EmailMessage) -> str:
     return "".join(str(body.get_content()).split())
 
 
-def put(instance: RunningInstance, path: str, colour: tuple[int, int, int]) -> None:
+def put(instance: RunningInstance, path: str, colour: tuple[int, int, int], *, name: str = NAME) -> None:
     stage, _, below = path.partition("/")
-    target = instance.images(NAME, stage) / below
+    target = instance.images(name, stage) / below
     target.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (20, 20), colour).save(target)
 
@@ -146,6 +187,11 @@ def parked(api: AirflowApi, run: DagRun, task_id: str) -> str | None:
         return None
     of_run = f"{api.url}/api/v2/dags/{quote(run.dag_id)}/dagRuns/{quote(run.run_id, safe='')}"
     return f"{of_run}/taskInstances/{task_id}/-1/hitlDetails"
+
+
+def answer(api: AirflowApi, url: str, option: str) -> None:
+    time.sleep(2)  # an answer in the same round of the scheduler in which a task parks can be lost
+    assert api.client.patch(url, json=APPROVE | {"chosen_options": [option]}).status_code == httpx.codes.OK
 
 
 def finished(api: AirflowApi, run: DagRun) -> DagRun | None:
@@ -161,7 +207,7 @@ def wait_for(find: Callable[[], FoundT | None]) -> FoundT:
     return found
 
 
-def query(instance: RunningInstance, sql: str) -> list[tuple[Any, ...]]:
+def query(instance: RunningInstance, sql: str, *, name: str = NAME) -> list[tuple[Any, ...]]:
     settings = instance.state.read_settings()
     connection = connector.connect(
         user="driftgate",
@@ -171,7 +217,7 @@ def query(instance: RunningInstance, sql: str) -> list[tuple[Any, ...]]:
         port=settings.warehouse_port,
         protocol="http",
         database="DRIFTGATE",
-        schema=NAME.upper(),
+        schema=name.upper(),
     )
     try:
         rows: list[tuple[Any, ...]] = connection.cursor().execute(sql).fetchall()
