@@ -27,8 +27,8 @@ _COLLAPSE = 0.25
 _REACH = 0.95
 _REACH_ERROR = 0.05
 _REACH_ERROR_OF_ALL = 0.12
-_METHODS: tuple[Method, ...] = ("DoC", "ATC", "CBPE")
-DECIDES: Method = "DoC"
+_METHODS: tuple[Method, ...] = ("DoC and ATC", "DoC", "ATC", "CBPE")
+DECIDES: Method = "DoC and ATC"
 """The estimate that the product goes by."""
 
 Trials = Mapping[str, Sequence[Trial]]

@@ -22,6 +22,7 @@ _SIGNALS: Mapping[SignalName, str] = {
 """What people call the signals."""
 
 _METHODS = {
+    "DoC and ATC": "the mean of both",
     "DoC": "difference of confidences",
     "ATC": "average thresholded confidence",
     "CBPE": "mean calibrated confidence",

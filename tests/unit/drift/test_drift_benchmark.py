@@ -17,7 +17,7 @@ from benchmarks.drift.year import HOURS, Production, Year, simulate
 
 
 def judged(*done, accuracy=0.5, estimate=0.6):
-    estimates = {"DoC": estimate, "ATC": estimate, "CBPE": estimate}
+    estimates = {"DoC and ATC": estimate, "DoC": estimate, "ATC": estimate, "CBPE": estimate}
     return [
         Judged(
             verdict=verdict, action=action, accuracy=accuracy, estimates=estimates, is_trusted=True, is_harmless=False
@@ -92,8 +92,8 @@ def test_the_error_of_estimates_is_shown_with_and_without_collapses():
 
     values = {value.name: value for value in estimates_row(trials, seed=0).values}
 
-    assert values["DoC: falls of 25 points or less"].value == pytest.approx(0.04)
-    assert values["DoC: all windows"].value == pytest.approx(0.12)
+    assert values["DoC and ATC: falls of 25 points or less"].value == pytest.approx(0.04)
+    assert values["DoC and ATC: all windows"].value == pytest.approx(0.12)
     assert values["collapses that are reported as harmless"].n == 2
     assert values["collapses that are reported as harmless"].is_reached
     assert values["ATC: all windows"].is_reached is None
