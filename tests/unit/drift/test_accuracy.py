@@ -7,10 +7,8 @@ import pytest
 from given_windows import CLASSES, answers, baseline_of, window_of
 from scipy.stats import binomtest
 
-from include.drift.statistics.accuracy import MIN_LABELS, Accuracy, Estimate, Realised, estimate_accuracy
+from include.drift.statistics.accuracy import METHODS, MIN_LABELS, Accuracy, Estimate, Realised, estimate_accuracy
 from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
-
-METHODS = ("DoC and ATC", "DoC", "ATC", "CBPE")
 
 
 def estimated(baseline: Baseline, window: Mapping[str, Sequence[int]]) -> Accuracy:
@@ -102,6 +100,14 @@ def test_the_threshold_of_atc_lies_within_a_bin() -> None:
     ]
 
     assert values == pytest.approx([0.4, 1, 0, 0.7])
+
+
+def test_where_all_were_right_a_confidence_below_all_of_theirs_is_not_taken_for_right() -> None:
+    baseline = baseline_with([0.91] * 20 + [0.97] * 20, [0.91] * 20 + [0.97] * 20)
+
+    windows = ([0.91] * 10, [0.99] * 10, [0.5] * 10, [0.5] * 5 + [0.97] * 5)
+
+    assert [value_of("ATC", baseline, in_one_class(window)) for window in windows] == pytest.approx([1, 1, 0, 0.5])
 
 
 def test_cbpe_calibrates_with_accuracies_that_rise_with_confidence() -> None:
