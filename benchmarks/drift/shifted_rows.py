@@ -15,7 +15,7 @@ from benchmarks.drift.shifts import CLEAN, Shift
 from benchmarks.drift.table import Row, Value, mean_of
 from benchmarks.drift.trials import run_trials
 from benchmarks.drift.versions import N_BASELINE
-from include.drift.statistics.accuracy import Method
+from include.drift.statistics.accuracy import METHODS, Method
 
 ON_HARM = "right action where the true accuracy fell by 10 points or more"
 ON_MILD = "no retraining and no rollback where the true accuracy fell by less than 3 points"
@@ -27,8 +27,7 @@ _COLLAPSE = 0.25
 _REACH = 0.95
 _REACH_ERROR = 0.05
 _REACH_ERROR_OF_ALL = 0.12
-_METHODS: tuple[Method, ...] = ("DoC and ATC", "DoC", "ATC", "CBPE")
-DECIDES: Method = "DoC and ATC"
+DECIDES: Method = METHODS[0]
 """The estimate that the product goes by."""
 
 Trials = Mapping[str, Sequence[Trial]]
@@ -115,12 +114,12 @@ def mild_row(trials: Trials, falls: Mapping[str, float], *, seed: int) -> Row:
 
 def estimates_row(trials: Trials, *, seed: int) -> Row:
     """Return the row on estimated accuracies, of the first window of each trial, whatever the shift."""
-    errors = {method: _errors(trials, method) for method in _METHODS}
+    errors = {method: _errors(trials, method) for method in METHODS}
     accuracies = _columns(_shares(trials, lambda one: one.judged[0].accuracy))
     fell_by = _columns(_shares(trials, lambda one: one.expected - one.judged[0].accuracy))
     harmless = _columns(_shares(trials, lambda one: one.judged[0].is_harmless))
     values: list[Value] = []
-    for method in _METHODS:
+    for method in METHODS:
         of_some = _mean_where(f"{method}: falls of 25 points or less", errors[method], fell_by <= _COLLAPSE, seed=seed)
         of_all = mean_of(f"{method}: all windows", errors[method], seed=seed)
         reaches = (_REACH_ERROR, _REACH_ERROR_OF_ALL) if method == DECIDES else (None, None)
@@ -136,7 +135,7 @@ def estimates_row(trials: Trials, *, seed: int) -> Row:
             {
                 "shift": name,
                 "accuracy": f"{accuracies[:, place].mean():.3f}",
-                **{method: f"{_estimates(of_name, method).mean():.3f}" for method in _METHODS},
+                **{method: f"{_estimates(of_name, method).mean():.3f}" for method in METHODS},
                 f"error of {DECIDES}": _points(float(errors[DECIDES][:, place].mean())),
                 "not trusted": f"{np.mean([not one.judged[0].is_trusted for one in of_name]):.0%}",
                 "reported as harmless": f"{harmless[:, place].mean():.0%}",

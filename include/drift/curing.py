@@ -89,7 +89,7 @@ def compare_estimates(champion: Accuracy | None, challenger: Accuracy | None, *,
     """
     if champion is None or challenger is None:
         return None
-    before, after = champion.estimates[0], challenger.estimates[0]
+    before, after = champion.deciding, challenger.deciding
     chance = math.hypot(before.high - before.value, after.value - after.low)
     return Better(
         method="estimates",

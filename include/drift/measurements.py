@@ -38,7 +38,7 @@ def judged_signal(evidence: Evidence, decision: Decision) -> JudgedSignal:
 def estimate_of(evidence: Evidence) -> float | None:
     """Return the accuracy that was estimated without labels."""
     accuracy = evidence.window.accuracy if evidence.window else None
-    return accuracy.estimates[0].value if accuracy is not None else None
+    return accuracy.deciding.value if accuracy is not None else None
 
 
 def statistics_of(evidence: Evidence, decision: Decision) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def bounds(accuracy: Accuracy) -> Bounds:
 
 def estimated(accuracy: Accuracy) -> Bounds:
     """Return the estimate that decides where there are too few labels."""
-    decides = accuracy.estimates[0]
-    return Bounds(decides.value, decides.low, decides.high)
+    estimate = accuracy.deciding
+    return Bounds(estimate.value, estimate.low, estimate.high)
 
 
 def has_dropped(window: WindowEvidence, drift: DriftConfig) -> bool:

@@ -179,7 +179,7 @@ def _realised_row(realised: Realised | None) -> AccuracyRow:
 
 
 def _previous_row(previous: PreviousOnWindow, accuracy: Accuracy) -> AccuracyRow:
-    estimate = accuracy.estimates[0]
+    estimate = accuracy.deciding
     return AccuracyRow(
         f"Version {previous.version}",
         f"on the same images, {estimate.method}; {_share(accuracy.baseline)} on its own held-out images",

@@ -1,17 +1,18 @@
 """How accurate the champion is on a window, without labels as far as that goes, and with them as soon as they come.
 
 Three estimates from confidences, all from counts, and the mean of two of them, which decides: where a model fails, DoC
-is too high by far more than ATC; on small windows without harm ATC strays by more than DoC. Each interval of 95 % is a
+is too high by far more than ATC; where it does not, ATC strays by more than DoC (ADR 017). Each interval of 95 % is a
 normal approximation that adds two variances: that of the window's answers, and that of what is taken from the held-out
 images (their gap between confidence and right answers, their threshold, or their calibration). From 50 on either side
 they hold the accuracy in 94 to 96 of 100 cases; with 20 on one side DoC's does in 92 to 95, the others' in 88 to 94.
-They say what chance does; that images of another world make all three too high is no chance, and `is_trusted` says so.
+They say what chance does; that images of another world make all of them too high is no chance, and `is_trusted` says
+so.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 from include.models.baseline import Baseline, total_counts
 
 Method = Literal["DoC and ATC", "DoC", "ATC", "CBPE"]
+METHODS: tuple[Method, ...] = get_args(Method)
+"""The first one decides."""
 
 MIN_LABELS = 30
 """With fewer labels of random images, the accuracy is estimated."""
@@ -78,12 +81,17 @@ class Accuracy:
     expected: float
     """On held-out images of the window's class mix: what the baseline's would be had only the mix changed."""
     estimates: tuple[Estimate, ...]
-    """The mean of DoC and ATC first, which decides; then these two and CBPE."""
+    """One of each method, in the order of `METHODS`."""
     realised: Realised | None = None
     is_trusted: bool = True
     """False: the images are so different that estimates from confidences are too high by any amount."""
     expected_error: float = 0.0
     """The standard error of the held-out accuracy, as those images are a sample, too; taken for that of `expected`."""
+
+    @property
+    def deciding(self) -> Estimate:
+        """The estimate that decides where there are too few labels."""
+        return self.estimates[0]
 
     @property
     def measured(self) -> Realised | None:
@@ -93,8 +101,8 @@ class Accuracy:
 
     @property
     def value(self) -> float:
-        """The accuracy that decides: the realised one with enough labels, else the first estimate."""
-        return self.estimates[0].value if self.measured is None else self.measured.accuracy
+        """The accuracy that decides: the realised one with enough labels, else the estimate."""
+        return self.deciding.value if self.measured is None else self.measured.accuracy
 
     @property
     def drop(self) -> float:
@@ -109,7 +117,7 @@ class Accuracy:
         as in Newcombe's interval of a difference (Statistics in Medicine 17, 1998, method 10).
         """
         if self.measured is None:
-            return self.expected - self.estimates[0].high, self.expected - self.estimates[0].low
+            return self.expected - self.deciding.high, self.expected - self.deciding.low
         low, high = self.measured.interval
         of_expected = _Z * self.expected_error
         return (
@@ -205,7 +213,7 @@ def _estimates(sides: _Sides) -> tuple[Estimate, ...]:
 
 
 def _mean_of(doc: Estimate, atc: Estimate) -> Estimate:
-    """The mean of two estimates from the same answers, as wide as if they erred together, which they mostly do."""
+    """The mean of two estimates from the same answers, as wide as if they erred together: a little too wide."""
     return Estimate(
         method="DoC and ATC",
         value=(doc.value + atc.value) / 2,
@@ -243,6 +251,8 @@ def _thresholded_confidence(sides: _Sides) -> Estimate:
     from_top = np.cumsum(sides.held_out[::-1])[::-1]
     above = np.clip((n_right - (from_top - sides.held_out)) / np.maximum(sides.held_out, 1), 0, 1)
     above[from_top <= n_right] = 1
+    # where all were right, the threshold is the least confidence among them: no lower one is known to be right
+    above[np.cumsum(sides.held_out) == 0] = 0
     share = float((above * sides.window).sum() / sides.n_window)
     wrong = sides.held_out - sides.right
     differing = (above * wrong).sum() + ((1 - above) * sides.right).sum()

@@ -72,7 +72,7 @@ def unsure(n: int) -> list[float]:
 
 def less_sure(n: int) -> list[float]:
     """Return n confidences below those of the baseline `SURE`, but not so far that one window suffices to act."""
-    return evenly(0.62, 0.92, n)
+    return evenly(0.66, 0.93, n)
 
 
 def counts(confidences: Sequence[float]) -> WindowCounts:

@@ -7,16 +7,19 @@ import pytest
 from given_windows import CLASSES, answers, baseline_of, window_of
 from scipy.stats import binomtest
 
-from include.drift.statistics.accuracy import MIN_LABELS, Accuracy, Estimate, Realised, estimate_accuracy
+from include.drift.statistics.accuracy import METHODS, MIN_LABELS, Accuracy, Estimate, Realised, estimate_accuracy
 from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
-
-METHODS = ("DoC and ATC", "DoC", "ATC", "CBPE")
 
 
 def estimated(baseline: Baseline, window: Mapping[str, Sequence[int]]) -> Accuracy:
     accuracy = estimate_accuracy(baseline, window)
     assert accuracy is not None
     return accuracy
+
+
+def value_of(method: str, baseline: Baseline, window: Mapping[str, Sequence[int]]) -> float:
+    (estimate,) = [one for one in estimated(baseline, window).estimates if one.method == method]
+    return estimate.value
 
 
 def in_one_class(confidences: Sequence[float]) -> dict[str, tuple[int, ...]]:
@@ -72,8 +75,19 @@ def test_on_its_own_baseline_each_estimate_is_the_accuracy() -> None:
     accuracy = estimated(baseline, baseline.counts_by_class)
 
     assert accuracy.baseline == pytest.approx(held_out.accuracy)
-    assert [one.value for one in accuracy.estimates] == pytest.approx([held_out.accuracy] * 3)
+    assert [one.value for one in accuracy.estimates] == pytest.approx([held_out.accuracy] * len(METHODS))
     assert accuracy.drop == pytest.approx(0)
+
+
+def test_the_mean_of_two_estimates_decides() -> None:
+    rng = np.random.default_rng(4)
+    accuracy = estimated(baseline_of(answers(rng, 350)), window_of(answers(rng, 200, faded=0.3)).counts_by_class)
+
+    decides, doc, atc, _ = accuracy.estimates
+
+    assert accuracy.value == decides.value == pytest.approx((doc.value + atc.value) / 2)
+    assert (decides.low, decides.high) == pytest.approx(((doc.low + atc.low) / 2, (doc.high + atc.high) / 2))
+    assert doc.value != pytest.approx(atc.value, abs=0.01), "else it would not matter which one decides"
 
 
 def test_the_threshold_of_atc_lies_within_a_bin() -> None:
@@ -81,18 +95,26 @@ def test_the_threshold_of_atc_lies_within_a_bin() -> None:
     baseline = baseline_with([0.91] * 10, [0.91] * 4)
 
     values = [
-        estimated(baseline, in_one_class(window)).estimates[1].value
+        value_of("ATC", baseline, in_one_class(window))
         for window in ([0.91] * 5, [0.99] * 5, [0.5] * 5, [0.99] * 2 + [0.91] * 2)
     ]
 
     assert values == pytest.approx([0.4, 1, 0, 0.7])
 
 
+def test_where_all_were_right_a_confidence_below_all_of_theirs_is_not_taken_for_right() -> None:
+    baseline = baseline_with([0.91] * 20 + [0.97] * 20, [0.91] * 20 + [0.97] * 20)
+
+    windows = ([0.91] * 10, [0.99] * 10, [0.5] * 10, [0.5] * 5 + [0.97] * 5)
+
+    assert [value_of("ATC", baseline, in_one_class(window)) for window in windows] == pytest.approx([1, 1, 0, 0.5])
+
+
 def test_cbpe_calibrates_with_accuracies_that_rise_with_confidence() -> None:
     # 0.5: 1 of 4, 0.7: none of 4, 0.95: 3 of 4. The first two violate the order and are pooled: 1 of 8.
     baseline = baseline_with([0.5] * 4 + [0.7] * 4 + [0.95] * 4, [0.5] + [0.95] * 3)
 
-    values = [estimated(baseline, in_one_class([one])).estimates[2].value for one in (0.1, 0.5, 0.7, 0.95, 0.999)]
+    values = [value_of("CBPE", baseline, in_one_class([one])) for one in (0.1, 0.5, 0.7, 0.95, 0.999)]
 
     assert values == pytest.approx([1 / 8, 1 / 8, 1 / 8, 3 / 4, 3 / 4])
 

@@ -190,10 +190,10 @@ def test_drift_that_goes_on_while_labels_are_waited_for_is_no_miss(past: int, re
 
 
 def test_a_larger_window_detects_later_and_what_is_left_over_makes_none(past: int, replayed: Run) -> None:
-    done = replayed({"window": 2 * WINDOW + 20}, onset=hour(4))
+    done = replayed({"window": 2 * WINDOW + 5}, onset=hour(4))
 
     larger = done.policies["proposed"]
-    assert (larger.window_size, larger.n_windows) == (140, 2)
+    assert (larger.window_size, larger.n_windows) == (125, 2)
     assert told(done, "proposed") == []
     assert told(replayed({"window": 2 * WINDOW}), "proposed") == [(5.98, "DATA_DRIFT", "REQUEST_LABELS")]
 

@@ -127,7 +127,7 @@ def test_a_row_names_the_signal_that_spoke(check: RunCheck, promoted: Promoted, 
 
     assert signal == "confidences"
     assert score > 2 * threshold
-    assert estimated == pytest.approx(0.55, abs=0.02)
+    assert estimated == pytest.approx(0.29, abs=0.02)  # by confidences 0.55, by their threshold 0.02
 
 
 def test_the_same_window_gives_the_same_figures_when_it_is_measured_again(

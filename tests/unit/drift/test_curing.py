@@ -107,7 +107,7 @@ def test_estimates_compare_with_the_uncertainty_of_both() -> None:
     gain, equal = (compare_estimates(before, sure, n_images=60) for before in (fallen, sure))
 
     assert gain is not None
-    assert gain.gain == pytest.approx(0.3, abs=0.02)
+    assert gain.gain == pytest.approx(0.56, abs=0.02)
     assert gain.is_shown
     assert equal is not None
     assert (equal.gain, equal.is_shown) == (0, False)
