@@ -224,7 +224,9 @@ def test_a_champion_that_drifts_where_the_previous_version_is_at_home_is_rolled_
     (event,) = query("SELECT VERSION, FROM_VERSION, ACTOR, REASON FROM MODEL_EVENTS WHERE EVENT = 'ROLLED_BACK'")
     assert event[:3] == (1, 2, "driftgate")
     assert "version 1 answers the same images as well as it always did" in event[3]
-    assert query(OUTCOME)[0][0].endswith(f"drift check {check[0]}: MODEL_REGRESSION, ROLL_BACK")
+    outcome = query(OUTCOME)[0][0]
+    assert f"drift check {check[0]}: MODEL_REGRESSION, ROLL_BACK; version 1 is champion" in outcome
+    assert outcome.endswith("57 images wait for an answer, as " + inference.dag_id + " is paused")
 
     # When: the next run comes
     assert run("inference").state == "success"

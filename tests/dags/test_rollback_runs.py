@@ -255,7 +255,7 @@ def test_the_images_that_wait_are_answered_by_a_run_that_is_started_once(
 
     rollback = run("rollback", asked_at=asked_at, reason="bad")
 
-    assert states(rollback) == {"roll_back": "success", "rescore": "success"}
+    assert states(rollback) == {"roll_back": "success", "rescore": "success", "deliver_alerts": "success"}
     (started,) = inference_runs()
     assert started.startswith("rescore__")
     assert query(RUNS)[0][2].endswith(PENDING)
@@ -273,7 +273,7 @@ def test_with_a_paused_inference_dag_the_rollback_stands_and_says_that_images_wa
     rollback = run("rollback", reason="bad")
 
     assert rollback.state == "success"
-    assert states(rollback) == {"roll_back": "success", "rescore": "skipped"}
+    assert states(rollback) == {"roll_back": "success", "rescore": "skipped", "deliver_alerts": "success"}
     assert query("SELECT VERSION FROM CHAMPION") == [(2,)]
     ((_, _, outcome, _),) = query(RUNS)
     assert outcome.endswith(f"{PENDING}; 1 image waits for an answer, as {config.name}_inference is paused")

@@ -130,7 +130,7 @@ def test_help_has_an_example(capsys):
 
 def test_up_waits_for_the_dags_that_are_read_last_and_lets_them_run(tmp_path):
     # Given: an Airflow that reads the DAG files one after the other
-    kinds = ["training", "inference", "rollback", "reproduce"]
+    kinds = ["training", "inference", "rollback", "reproduce", "alerts"]
     read = iter([kinds[:1], kinds[:2], kinds])
 
     def dags(request):
