@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ class Summary:
     tasks: dict[str, list[dict[str, Any]]]
     """Of each run, by its step."""
     hop_seconds: dict[str, float]
+    mail_seconds: dict[str, float]
+    """From the end of a drift check to the mail that tells of it, by the check's step, where people were told."""
     seconds: dict[str, float]
     dataset: dict[str, Any] | None = None
     """Of a demo on one's own images: how many they are, and what came of them."""
@@ -98,6 +101,9 @@ def summarise(
         ledger=[row._asdict() for row in findings.ledger],
         tasks={step: described(run)["tasks"] for step, run in story.runs.items()},
         hop_seconds={step: hop_seconds(run) for step, run in story.runs.items()},
+        mail_seconds={
+            step: seconds for step, run in story.runs.items() if (seconds := mail_seconds(run, mails)) is not None
+        },
         seconds={**story.stopwatch.seconds, "total": round(story.stopwatch.total, 2)},
         dataset=dict(dataset) if dataset is not None else None,
     )
@@ -110,3 +116,20 @@ def hop_seconds(followed: FollowedRun) -> float:
     """
     ran = [task.seconds for task in followed.tasks if task.seconds]
     return round(max(0.0, (followed.run.seconds or 0.0) - sum(ran)) / max(1, len(ran)), 3)
+
+
+def mail_seconds(followed: FollowedRun, mails: Sequence[ReceivedMail]) -> float | None:
+    """Return how long after the end of a run's drift check the first mail came; None if none came in that run."""
+    checked = [
+        task.started_at + timedelta(seconds=task.seconds)
+        for task in followed.tasks
+        if task.task_id == "check_drift" and task.started_at and task.seconds is not None
+    ]
+    if not checked or followed.run.ended_at is None:
+        return None
+    waits = [
+        (mail.received_at - checked[-1]).total_seconds()
+        for mail in mails
+        if checked[-1] <= mail.received_at <= followed.run.ended_at
+    ]
+    return round(min(waits), 3) if waits else None

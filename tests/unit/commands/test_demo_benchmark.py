@@ -13,6 +13,7 @@ def summary(total, accuracy):
         "accuracies": {"test": accuracy, "new_images": 0.99, "turned_before": 0.1, "turned_after": 0.98},
         "tasks": {"training": [{"task_id": "open_run", "seconds": 0.1}, {"task_id": "train", "seconds": 20.0}]},
         "hop_seconds": {"training": 0.2},
+        "mail_seconds": {"drift": 2.0, "labels": 4.0},
     }
 
 
@@ -28,6 +29,8 @@ def test_the_figures_are_medians_with_what_they_have_to_reach(tmp_path):
     assert (total["value"], total["reach"], total["better"], total["n"], total["spread"]) == (120, 360, "lower", 3, 100)
     warm = next(row for row in written if row["measure"].startswith("a warm task"))
     assert (warm["value"], warm["n"]) == (0.1, 3)
+    told = next(row for row in written if row["measure"] == "from the end of a drift check to its mail")
+    assert (told["value"], told["reach"], told["n"]) == (3.0, 15.0, 6)
     assert (accuracy["value"], accuracy["reach"], accuracy["better"]) == (0.98, 0.97, "higher")
 
 

@@ -8,7 +8,7 @@ from include.commands.console import Output
 from include.commands.demo.findings import Answer, CheckRow, Findings, LedgerRow, QuarantineRow, VersionRow, show_ledger
 from include.commands.demo.stopwatch import Stopwatch
 from include.commands.demo.story import Chapter, Story
-from include.commands.demo.summary import hop_seconds, summarise
+from include.commands.demo.summary import hop_seconds, mail_seconds, summarise
 from include.commands.follow import FollowedRun
 from include.commands.local.mails import ReceivedMail
 from include.commands.local.state import LocalState
@@ -90,3 +90,16 @@ def test_what_is_in_brackets_is_shown_as_it_is(story, tmp_path, capsys):
 def test_a_hop_is_the_time_that_no_task_ran():
     assert hop_seconds(followed(1.0, 5.0)) == 2.0
     assert hop_seconds(followed()) == 10.0
+
+
+def test_a_mail_is_counted_from_the_end_of_the_check_that_it_tells_of(tmp_path):
+    def received(second: int) -> ReceivedMail:
+        return ReceivedMail(AT.replace(second=second), "drift", "a@example.com", "drift", tmp_path / f"{second}.eml")
+
+    run = DagRun("digits_inference", "manual", "success", AT, AT.replace(second=10))
+    check = TaskInstance("check_drift", -1, 1, "success", AT.replace(second=2), 1.5)
+    checked = FollowedRun(run, "http://page", "done", (check,))
+
+    assert mail_seconds(checked, [received(1), received(6), received(8)]) == 2.5
+    assert mail_seconds(checked, [received(1), received(11)]) is None  # others' runs have sent these
+    assert mail_seconds(followed(1.0), [received(6)]) is None
