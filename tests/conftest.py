@@ -26,6 +26,7 @@ from include.warehouse.setup import run_setup
 
 # Airflow reads its settings when it is first imported, whichever test that happens in.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="driftgate-airflow-")
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="driftgate-cache-")  # what one test measures is no other's
 os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"  # as `up` does: 0.2 s for each session
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags")
@@ -41,7 +42,8 @@ PASSWORD = "a password of the tests"
 
 
 def pytest_unconfigure() -> None:
-    """Remove Airflow's home."""
+    """Remove Airflow's home, and what was kept for other processes."""
+    shutil.rmtree(os.environ["XDG_CACHE_HOME"], ignore_errors=True)
     shutil.rmtree(os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 

@@ -56,7 +56,12 @@ def build(architecture: str, *, n_classes: int, weights: str = "none") -> nn.Mod
 
 def last_linear(model: nn.Module) -> nn.Linear:
     """Return the layer that makes the logits: the last linear one, in all architectures."""
-    return _named_last_linear(model)[1]
+    return named_last_linear(model)[1]
+
+
+def named_last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
+    """Return the last linear layer and its name, which its tensors' names begin with, as in `fc.weight`."""
+    return [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1]
 
 
 def _small_cnn(n_classes: int) -> nn.Sequential:
@@ -143,7 +148,7 @@ def _load(model: nn.Module, tensors: Mapping[str, Tensor], *, origin: str, keep_
         ModelError: Outside the last layer a tensor is missing, has another shape, or is one the model does not have.
     """
     wanted = model.state_dict()
-    last_layer = f"{_named_last_linear(model)[0]}."
+    last_layer = f"{named_last_linear(model)[0]}."
     not_loaded = {
         name
         for name, tensor in wanted.items()
@@ -175,8 +180,3 @@ def _difference(name: str, wanted: Mapping[str, Tensor], tensors: Mapping[str, T
     if name not in tensors:
         return f"{name} is missing"
     return f"{name} has shape {list(tensors[name].shape)}, not {list(wanted[name].shape)}"
-
-
-def _named_last_linear(model: nn.Module) -> tuple[str, nn.Linear]:
-    """Return the last linear layer and its name, which its tensors' names begin with, as in `fc.weight`."""
-    return [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1]

@@ -26,6 +26,12 @@ def even_batches(indices: NDArray[np.int64], *, batch_size: int) -> list[NDArray
     return np.array_split(indices, n_batches)
 
 
+def in_order(n_images: int, *, batch_size: int) -> list[NDArray[np.int64]]:
+    """Cut the places of images into batches of one size; the last one may be smaller."""
+    places = np.arange(n_images, dtype=np.int64)
+    return [places[start : start + batch_size] for start in range(0, n_images, batch_size)]
+
+
 def gathered(images: ImageSource, batches: Iterable[NDArray[np.int64]]) -> Iterator[NDArray[np.uint8]]:
     """Yield the pixels [b, s, s, 3] of each batch, in order, gathering the next ones meanwhile.
 

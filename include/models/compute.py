@@ -24,16 +24,12 @@ MAX_THREADS = 2
 """Tasks run beside each other: more threads than this would take the cores of the next one."""
 MIN_SPEEDUP = 1.1
 """What a candidate must gain to be chosen: less may be noise, and a choice that flips between runs helps nobody."""
-MIN_AGREEMENT = 0.995
-"""The share of the probe batch that must keep its class in bfloat16."""
-MAX_CONFIDENCE_CHANGE = 0.01
-"""How far the mean confidence of the probe batch may move in bfloat16."""
-MIN_PROBE_IMAGES = 32
-"""On fewer images than this agreement says nothing, and speed does not matter."""
 _TIMED_IMAGES = 32
 """The most images in a timed step: enough to keep two threads busy, and soon over on a slow machine."""
 _SECONDS_PER_CANDIDATE = 0.4
 _FIRST_IMAGES = 2
+_FAST_FLOAT16 = (7, 0)
+"""The compute capability from which on CUDA devices have units for float16."""
 _HOPELESS = 3.0
 """A candidate that is so many times slower on the first images is not timed further."""
 
@@ -54,7 +50,7 @@ class Compute:
     """How the steps of one training, or of one prediction, are computed."""
 
     device: Literal["cpu", "cuda"] = "cpu"
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     channels_last: bool = True
     n_threads: int = 1
 
@@ -73,7 +69,7 @@ class Compute:
 
     def autocast(self) -> torch.autocast:
         """Return the context in which forward passes run."""
-        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.dtype == "bfloat16")
+        return torch.autocast(self.device, dtype=getattr(torch, self.dtype), enabled=self.dtype != "float32")
 
     @contextmanager
     def threads(self) -> Iterator[None]:
@@ -102,23 +98,30 @@ def normalise(batch: Tensor, normalisation: Normalisation = IMAGENET) -> Tensor:
     return scaled.mul_(1 / (255 * std)).sub_(mean / std)
 
 
-def choose_compute(model: nn.Module, example: NDArray[np.uint8], *, training: bool) -> Compute:
+def choose_compute(
+    model: nn.Module,
+    example: NDArray[np.uint8],
+    *,
+    training: bool,
+    agrees: Callable[[Compute], bool] = lambda _: True,
+) -> Compute:
     """Choose how to compute by timing a few steps of each candidate, for about two seconds in all.
 
-    One thing is changed at a time (layout, number format, threads) and kept if it is `MIN_SPEEDUP` times faster. For
-    prediction bfloat16 must also agree with float32. With CUDA only the agreement is tested.
+    One thing is changed at a time (layout, threads, number format) and kept if it is `MIN_SPEEDUP` times faster. With
+    CUDA nothing is timed: half precision is taken if it agrees.
 
     Args:
         model: The model; it is left untouched.
         example: A batch of pixels [b, s, s, 3], as large as the batches to come.
         training: Whether steps go backward too.
+        agrees: Whether a candidate in half precision, which is fast enough, answers as float32 does.
     """
     probe = copy.deepcopy(model).train(training)
     # the steps of the probe draw dropout masks: the caller's random numbers must not depend on how many there were
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         if torch.cuda.is_available():
-            return _choose_on_cuda(probe, example, training=training)
-        return _choose_on_cpu(probe, example, training=training)
+            return _choose_on_cuda(agrees, training=training)
+        return _choose_on_cpu(probe, example, agrees)
 
 
 def available_threads() -> int:
@@ -127,16 +130,20 @@ def available_threads() -> int:
     return max(1, min(MAX_THREADS, cores))
 
 
-def _choose_on_cuda(probe: nn.Module, example: NDArray[np.uint8], *, training: bool) -> Compute:
+def _choose_on_cuda(agrees: Callable[[Compute], bool], *, training: bool) -> Compute:
     chosen = Compute(device="cuda")
-    candidate = replace(chosen, dtype="bfloat16")
-    if torch.cuda.is_bf16_supported(including_emulation=False) and (training or _agrees(probe, example, candidate)):
-        chosen = candidate
+    half = chosen
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        half = replace(chosen, dtype="bfloat16")
+    elif not training and torch.cuda.get_device_capability() >= _FAST_FLOAT16:  # its gradients would need scaling
+        half = replace(chosen, dtype="float16")
+    if half != chosen and agrees(half):
+        chosen = half
     log.info("computing on %s", chosen)
     return chosen
 
 
-def _choose_on_cpu(probe: nn.Module, example: NDArray[np.uint8], *, training: bool) -> Compute:
+def _choose_on_cpu(probe: nn.Module, example: NDArray[np.uint8], agrees: Callable[[Compute], bool]) -> Compute:
     chosen = Compute(n_threads=1)
     timings: dict[Compute, float] = {chosen: _images_per_second(probe, example, chosen)}
 
@@ -146,9 +153,9 @@ def _choose_on_cpu(probe: nn.Module, example: NDArray[np.uint8], *, training: bo
 
     if faster(candidate := replace(chosen, channels_last=False)):
         chosen = candidate
-    if faster(candidate := replace(chosen, dtype="bfloat16")) and (training or _agrees(probe, example, candidate)):
-        chosen = candidate
     if available_threads() > 1 and faster(candidate := replace(chosen, n_threads=available_threads())):
+        chosen = candidate
+    if faster(candidate := replace(chosen, dtype="bfloat16")) and agrees(candidate):
         chosen = candidate
     shown = "; ".join(f"{compute}: {rate:.0f} img/s" for compute, rate in timings.items())
     log.info("computing on %s (%s)", chosen, shown)
@@ -203,21 +210,3 @@ def _prediction_step(probe: nn.Module, inputs: Tensor, compute: Compute) -> Call
             probe(inputs)
 
     return step
-
-
-def _agrees(probe: nn.Module, example: NDArray[np.uint8], candidate: Compute) -> bool:
-    """Say whether a model answers in bfloat16 as it does in float32."""
-    if len(example) < MIN_PROBE_IMAGES:
-        return False
-    scores = []
-    for compute in (replace(candidate, dtype="float32"), candidate):
-        compute.place(probe)
-        with compute.threads(), torch.inference_mode(), compute.autocast():
-            scores.append(probe(compute.inputs(example)).float().softmax(dim=1))
-    exact, rounded = scores
-    agreement = float((exact.argmax(dim=1) == rounded.argmax(dim=1)).float().mean())
-    change = abs(float(exact.amax(dim=1).mean() - rounded.amax(dim=1).mean()))
-    agrees = agreement >= MIN_AGREEMENT and change < MAX_CONFIDENCE_CHANGE
-    if not agrees:
-        log.info("bfloat16 is not used: it keeps %.1f %% of classes, confidence moves %.4f", 100 * agreement, change)
-    return agrees

@@ -2,28 +2,26 @@
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
 from include.errors import ModelError
 from include.models.artefact import LoadedModel
-from include.models.batches import gathered
+from include.models.batches import gathered, in_order
 from include.models.calibration import softmax
-from include.models.compute import IMAGENET, Compute, Normalisation, choose_compute
-from include.models.features import penultimate_outputs
+from include.models.choices import ChoiceCache
+from include.models.compute import IMAGENET, Compute, Normalisation
+from include.models.forward import ForwardPass, forward_pass
 from include.store.pixels import ImageSource
 
 log = logging.getLogger(__name__)
 
 BATCH_SIZE = 256
-_WORTH_TIMING = 1024
-"""The number of images below which choosing how to compute takes longer than it saves."""
 
 
 class Predictions(NamedTuple):
@@ -49,42 +47,110 @@ class Outputs(NamedTuple):
 
 
 class Predictor:
-    """A loaded model that classifies images, with the preprocessing and the temperature of its own card."""
+    """A loaded model that classifies images, with the preprocessing and the temperature of its own card.
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    Args:
+        loaded: The model.
+        cache: Where what was measured about it on this machine is kept; by default the user's cache folder.
+    """
+
+    def __init__(self, loaded: LoadedModel, *, cache: ChoiceCache | None = None) -> None:
         self._model = loaded.model
         self._card = loaded.card
         self._projection = loaded.projection
+        self._cache = cache or ChoiceCache.of_user(loaded.card.weights_sha256)
+        self._forward: ForwardPass | None = None
+
+    @contextmanager
+    def ready(self, n_images: int, example: NDArray[np.uint8]) -> Iterator[None]:
+        """Be ready to `answer` batches of pixels until the block ends, in the way that is fastest for so many.
+
+        Args:
+            n_images: How many images are to come in all.
+            example: The first of them, [b, s, s, 3] with b at least 1. Give `BATCH_SIZE` of them, or all if there are
+                fewer: half precision has to agree with float32 on them. They are not answered by this.
+
+        Raises:
+            ModelError: The images are of another size than the model was trained on.
+        """
+        self._check_size(example)
+        card = self._card
+        with forward_pass(
+            self._model,
+            example,
+            n_images=n_images,
+            normalisation=Normalisation(card.normalisation.mean, card.normalisation.std),
+            want_features=self._projection is not None,
+            cache=self._cache,
+        ) as forward:
+            self._forward = forward
+            try:
+                yield
+            finally:
+                self._forward = None
+
+    def answer(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Classify a batch, within a block of `ready`.
+
+        Batches as large as the example are computed best; another size, as the last batch has, costs no compilation.
+
+        Args:
+            pixels: RGB, [b, s, s, 3].
+
+        Raises:
+            ModelError: The images are of another size than the model was trained on, or an answer is not a number.
+            RuntimeError: It is not ready.
+        """
+        if self._forward is None:
+            raise RuntimeError("the predictor is not ready: answer within `with predictor.ready(…):`")
+        if not len(pixels):
+            return self._no_answers()
+        self._check_size(pixels)
+        logits, penultimate = self._forward(pixels)
+        features = self._projection.project(penultimate) if self._projection else penultimate
+        if not (np.isfinite(logits).all() and np.isfinite(features).all()):
+            raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
+        scores = softmax(logits, temperature=self._card.temperature).astype(np.float32)
+        labels = tuple(self._card.classes[index] for index in scores.argmax(axis=1))
+        return Predictions(labels, scores.max(axis=1), scores, features)
 
     def predict(self, images: ImageSource) -> Predictions:
-        """Classify images.
+        """Classify images, a batch at a time.
 
         Raises:
             ModelError: The images are of another size than the model was trained on, or an answer is not a number.
         """
-        card = self._card
-        if len(images):
-            side = images.gather(np.zeros(1, dtype=np.int64)).shape[1]
-            if side != card.preprocessing.size:
-                raise ModelError(
-                    f"the model was trained on images of {card.preprocessing.size} px, these have {side} px: "
-                    f"preprocess them as its card says"
-                )
+        if not len(images):
+            return self._no_answers()
         started = time.monotonic()
-        logits, features = predict_outputs(
-            self._model,
-            images,
-            reduce=self._projection.project if self._projection else None,
-            normalisation=Normalisation(card.normalisation.mean, card.normalisation.std),
+        batches = in_order(len(images), batch_size=BATCH_SIZE)
+        with self.ready(len(images), images.gather(batches[0])):
+            parts = [self.answer(pixels) for pixels in gathered(images, batches)]
+        log.info("classified %d images in %.1f s", len(images), time.monotonic() - started)
+        labels, confidences, scores, features = zip(*parts, strict=True)
+        return Predictions(
+            tuple(label for part in labels for label in part),
+            np.concatenate(confidences),
+            np.concatenate(scores),
+            np.concatenate(features),
         )
-        if not len(logits):
-            return Predictions((), np.empty(0, np.float32), np.empty((0, len(card.classes)), np.float32), features)
-        if not (np.isfinite(logits).all() and np.isfinite(features).all()):
-            raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
-        scores = softmax(logits, temperature=card.temperature).astype(np.float32)
-        labels = tuple(card.classes[index] for index in scores.argmax(axis=1))
-        log.info("classified %d images in %.1f s", len(labels), time.monotonic() - started)
-        return Predictions(labels, scores.max(axis=1), scores, features)
+
+    def _check_size(self, pixels: NDArray[np.uint8]) -> None:
+        expected, side = self._card.preprocessing.size, pixels.shape[1]
+        if side != expected:
+            raise ModelError(
+                f"the model was trained on images of {expected} px, these have {side} px: preprocess them as its card "
+                f"says"
+            )
+
+    def _no_answers(self) -> Predictions:
+        n_features = self._projection.components.shape[1] if self._projection else 0
+        return Predictions(
+            (),
+            np.empty(0, np.float32),
+            np.empty((0, len(self._card.classes)), np.float32),
+            np.empty((0, n_features), np.float32),
+        )
 
 
 def predict_logits(
@@ -112,7 +178,7 @@ def predict_outputs(
 ) -> Outputs:
     """Send images through a network, once.
 
-    A few batches of pixels are in memory at a time. The model is left in evaluation mode, on the device and in the
+    A few batches of pixels are in memory at a time. The model is left in evaluation mode and, on the CPU, in the
     memory layout that it computed in.
 
     Args:
@@ -125,21 +191,20 @@ def predict_outputs(
             for that to pay.
         normalisation: What the model was trained with.
     """
-    indices = np.arange(len(images), dtype=np.int64)
-    batches = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
-    if not batches:
+    if not len(images):
         return Outputs(np.empty((0, 0), dtype=np.float32), np.empty((0, 0), dtype=np.float32))
-    if compute is None:
-        worth_timing = len(images) >= _WORTH_TIMING
-        compute = choose_compute(model, images.gather(batches[0]), training=False) if worth_timing else Compute()
-    compute.place(model).eval()
+    batches = in_order(len(images), batch_size=batch_size)
     logits, features = [], []
-    with compute.threads(), torch.inference_mode(), ExitStack() as stack:
-        penultimate = stack.enter_context(penultimate_outputs(model)) if reduce else None
+    with forward_pass(
+        model,
+        images.gather(batches[0]),
+        n_images=len(images),
+        normalisation=normalisation,
+        want_features=reduce is not None,
+        compute=compute,
+    ) as forward:
         for pixels in gathered(images, batches):
-            with compute.autocast():
-                answers = model(compute.inputs(pixels, normalisation))
-            logits.append(answers.float().cpu().numpy())
-            kept = reduce(penultimate()) if reduce and penultimate else np.empty((len(pixels), 0), dtype=np.float32)
-            features.append(kept)
+            answers, penultimate = forward(pixels)
+            logits.append(answers)
+            features.append(reduce(penultimate) if reduce else penultimate)
     return Outputs(np.concatenate(logits), np.concatenate(features))

@@ -67,7 +67,7 @@ class FileStore:
         else:
             self._remote: Any
             self._remote, self._remote_root = fsspec.core.url_to_fs(url)
-            self._cache = (cache or _user_cache()) / sha256_of_bytes(url.encode())[:16]
+            self._cache = (cache or user_cache()) / sha256_of_bytes(url.encode())[:16]
 
     def exists(self, relative: str) -> bool:
         """Whether there is such a file."""
@@ -281,5 +281,6 @@ def _explained(action: str, relative: str, url: str) -> Iterator[None]:
         raise StoreError(f"{relative} cannot be {action} in the store {url}: {error.strerror or error}") from error
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path:
+    """Return the folder for what this user's processes keep on this machine."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "driftgate"

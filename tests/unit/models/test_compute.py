@@ -7,7 +7,7 @@ import torch
 from synthetic_images import shapes
 
 from include.models.architectures import build
-from include.models.compute import IMAGENET, Compute, _agrees, available_threads, choose_compute, normalise
+from include.models.compute import IMAGENET, Compute, available_threads, choose_compute, normalise
 
 
 def test_normalised_pixels_have_imagenets_scale() -> None:
@@ -85,11 +85,16 @@ def test_bfloat16_is_refused_where_it_changes_answers() -> None:
 
     pixels = np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), dtype=np.uint8)
 
-    assert not _agrees(Close(), pixels, Compute(dtype="bfloat16"))
+    exact, rounded = (logits_of(Close(), pixels, Compute(dtype=dtype)) for dtype in ("float32", "bfloat16"))
+    assert not Agreement.between(exact, rounded).holds
 
 
 def test_bfloat16_is_accepted_where_it_does_not(trained) -> None:
-    assert _agrees(trained.model, shapes(64, seed=5).images.pixels, Compute(dtype="bfloat16"))
+    pixels = shapes(200, seed=5).images.pixels
+
+    exact, rounded = (logits_of(trained.model, pixels, Compute(dtype=dtype)) for dtype in ("float32", "bfloat16"))
+
+    assert Agreement.between(exact, rounded).holds
 
 
 def test_a_mapped_array_that_may_not_be_written_is_no_problem(recwarn: pytest.WarningsRecorder) -> None:
