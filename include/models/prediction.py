@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +56,29 @@ class Predictor:
         self._card = loaded.card
         self._projection = loaded.projection
 
+    @contextmanager
+    def ready(self, n_images: int, example: NDArray[np.uint8]) -> Iterator[None]:
+        """Hold the model ready to answer images a chunk at a time, in this thread; how it computes is chosen once.
+
+        Args:
+            n_images: About how many there will be: what a choice by timing must pay for.
+            example: A chunk of their pixels, [b, s, s, 3].
+        """
+        reduce = self._projection.project if self._projection else None
+        normalisation = Normalisation(self._card.normalisation.mean, self._card.normalisation.std)
+        compute = choose_compute(self._model, example, training=False) if n_images >= _WORTH_TIMING else Compute()
+        with _forward_pass(self._model, compute, reduce=reduce, normalisation=normalisation) as self._forward:
+            yield
+
+    def answer(self, pixels: NDArray[np.uint8]) -> Predictions:
+        """Classify the images of a chunk [b, s, s, 3], at least one; to be called where the model is `ready`.
+
+        Raises:
+            ModelError: They are of another size than the model was trained on, or an answer is not a number.
+        """
+        self._check_size(pixels.shape[1])
+        return self._predictions(self._forward(pixels))
+
     def predict(self, images: ImageSource) -> Predictions:
         """Classify images.
 
@@ -64,26 +87,35 @@ class Predictor:
         """
         card = self._card
         if len(images):
-            side = images.gather(np.zeros(1, dtype=np.int64)).shape[1]
-            if side != card.preprocessing.size:
-                raise ModelError(
-                    f"the model was trained on images of {card.preprocessing.size} px, these have {side} px: "
-                    f"preprocess them as its card says"
-                )
+            self._check_size(images.gather(np.zeros(1, dtype=np.int64)).shape[1])
         started = time.monotonic()
-        logits, features = predict_outputs(
+        outputs = predict_outputs(
             self._model,
             images,
             reduce=self._projection.project if self._projection else None,
             normalisation=Normalisation(card.normalisation.mean, card.normalisation.std),
         )
-        if not len(logits):
-            return Predictions((), np.empty(0, np.float32), np.empty((0, len(card.classes)), np.float32), features)
+        if not len(outputs.logits):
+            no_scores = np.empty((0, len(card.classes)), np.float32)
+            return Predictions((), np.empty(0, np.float32), no_scores, outputs.features)
+        predictions = self._predictions(outputs)
+        log.info("classified %d images in %.1f s", len(predictions.labels), time.monotonic() - started)
+        return predictions
+
+    def _check_size(self, side: int) -> None:
+        trained_on = self._card.preprocessing.size
+        if side != trained_on:
+            raise ModelError(
+                f"the model was trained on images of {trained_on} px, these have {side} px: "
+                f"preprocess them as its card says"
+            )
+
+    def _predictions(self, outputs: Outputs) -> Predictions:
+        logits, features = outputs
         if not (np.isfinite(logits).all() and np.isfinite(features).all()):
             raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
-        scores = softmax(logits, temperature=card.temperature).astype(np.float32)
-        labels = tuple(card.classes[index] for index in scores.argmax(axis=1))
-        log.info("classified %d images in %.1f s", len(labels), time.monotonic() - started)
+        scores = softmax(logits, temperature=self._card.temperature).astype(np.float32)
+        labels = tuple(self._card.classes[index] for index in scores.argmax(axis=1))
         return Predictions(labels, scores.max(axis=1), scores, features)
 
 
@@ -132,14 +164,29 @@ def predict_outputs(
     if compute is None:
         worth_timing = len(images) >= _WORTH_TIMING
         compute = choose_compute(model, images.gather(batches[0]), training=False) if worth_timing else Compute()
+    with _forward_pass(model, compute, reduce=reduce, normalisation=normalisation) as forward:
+        outputs = [forward(pixels) for pixels in gathered(images, batches)]
+    logits, features = zip(*outputs, strict=True)
+    return Outputs(np.concatenate(logits), np.concatenate(features))
+
+
+@contextmanager
+def _forward_pass(
+    model: nn.Module,
+    compute: Compute,
+    *,
+    reduce: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None,
+    normalisation: Normalisation,
+) -> Iterator[Callable[[NDArray[np.uint8]], Outputs]]:
+    """Give a function that sends pixels [b, s, s, 3] through a network; see `predict_outputs`."""
     compute.place(model).eval()
-    logits, features = [], []
     with compute.threads(), torch.inference_mode(), ExitStack() as stack:
         penultimate = stack.enter_context(penultimate_outputs(model)) if reduce else None
-        for pixels in gathered(images, batches):
+
+        def forward(pixels: NDArray[np.uint8]) -> Outputs:
             with compute.autocast():
                 answers = model(compute.inputs(pixels, normalisation))
-            logits.append(answers.float().cpu().numpy())
             kept = reduce(penultimate()) if reduce and penultimate else np.empty((len(pixels), 0), dtype=np.float32)
-            features.append(kept)
-    return Outputs(np.concatenate(logits), np.concatenate(features))
+            return Outputs(answers.float().cpu().numpy(), kept)
+
+        yield forward
