@@ -1,7 +1,7 @@
 """### Classify the new images, write the answers back, and check for drift
 
-Finds the incoming images that have no answer yet, decodes them as the champion was trained, classifies them, and
-commits label, confidence and time to the warehouse, where the view CURRENT_PREDICTIONS shows them.
+Finds the incoming images that have no answer yet, decodes them as the champion was trained and classifies them in one
+pass (`predict`), and commits label, confidence and time to the warehouse; the view CURRENT_PREDICTIONS shows them.
 
 Then `check_drift` judges the champion's answers that no check has judged yet, and goes on with one of five: nothing, an
 alert, a request for labels (with the images to look at), a request for retraining (a run of the training DAG, which
@@ -29,7 +29,6 @@ from driftgate.operators.commit_predictions import CommitPredictionsOperator
 from driftgate.operators.deliver_alerts import DeliverAlertsOperator
 from driftgate.operators.plan import PlanOperator
 from driftgate.operators.predict import PredictOperator
-from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.report_failures import ReportFailuresOperator
 from driftgate.operators.request_labels import RequestLabelsOperator
 from driftgate.operators.rescore import RescoreOperator
@@ -59,12 +58,9 @@ def inference_dag(config: PipelineConfig) -> DAG:
         tags=["driftgate", config.name],
     ) as dag:
         sync_catalog = SyncCatalogOperator(task_id="sync_catalog", config=config, stages=("incoming",), opens_run=True)
-        plan = PlanOperator(task_id="plan", config=config, then="preprocess", otherwise="check_drift")
-        preprocess = PreprocessOperator.partial(task_id="preprocess", config=config).expand(batch=plan.output)
-        # One bad batch must not keep the good ones from being answered and committed.
-        predict = PredictOperator.partial(
-            task_id="predict", config=config, trigger_rule="all_done_min_one_success"
-        ).expand(batch=preprocess.output)
+        plan = PlanOperator(task_id="plan", config=config, then="predict", otherwise="check_drift")
+        predict = PredictOperator.partial(task_id="predict", config=config).expand(batch=plan.output)
+        # One bad batch must not keep the good ones from being committed.
         commit = CommitPredictionsOperator(
             task_id="commit_predictions",
             config=config,
@@ -95,11 +91,11 @@ def inference_dag(config: PipelineConfig) -> DAG:
         report_failures = ReportFailuresOperator(task_id="report_failures", config=config)
         deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
 
-        sync_catalog >> plan >> preprocess >> predict >> commit >> check_drift
+        sync_catalog >> plan >> predict >> commit >> check_drift
         plan >> check_drift >> [roll_back, request_retraining, request_labels, alert, nothing]
         # What fails before and between these makes one of them fail with it.
         acting = [rescore, request_retraining, request_labels, alert, nothing]
-        [preprocess, predict, *acting] >> report_failures
+        [predict, *acting] >> report_failures
         # After acting, too: report_failures runs as soon as one task has failed.
         [*acting, report_failures] >> deliver_alerts
     return dag

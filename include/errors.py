@@ -68,6 +68,10 @@ class DecoderError(DriftgateError):
     is_transient = True
 
 
+class OutOfMemoryError(FetchError):
+    """An image could not be decoded for lack of memory, twice: it is left for another run, as one that is not there."""
+
+
 class BrokenImagesError(DriftgateError):
     """So many images of a run cannot be decoded that it is not a few bad files."""
 

@@ -163,12 +163,15 @@ def plan(task: Task) -> dict[str, Any]:
     return batch.to_json()
 
 
-def preprocess_incoming(task: Task) -> None:
-    preprocess(task, task.of("plan"))
-
-
 def predict(task: Task) -> dict[str, Any]:
-    answers = answer_batch(task.warehouse, task.store, Batch.from_json(task.of("plan")), work_path=task.work_path)
+    answers = answer_batch(
+        task.warehouse,
+        task.store,
+        Batch.from_json(task.of("plan")),
+        stages=task.config.stages,
+        run_id=task.run_id,
+        work_path=task.work_path,
+    )
     return {"path": answers.path}
 
 
@@ -201,7 +204,7 @@ TASKS: dict[Callable[[Task], Any], str] = {
         ),
         TRAINING,
     ),
-    **dict.fromkeys((sync_incoming, plan, preprocess_incoming, predict, commit, check, deliver), INFERENCE),
+    **dict.fromkeys((sync_incoming, plan, predict, commit, check, deliver), INFERENCE),
 }
 """In the order in which they run, each with its run."""
 

@@ -1,6 +1,7 @@
 """Short-lived URLs of staged files. They are secrets: in no table, no XCom, no log."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from threading import Lock
 from typing import NamedTuple, Protocol
 
@@ -24,16 +25,19 @@ class _Url(NamedTuple):
     url: str
 
 
-def url_refresher(warehouse: Warehouse, files: Sequence[StagedFile]) -> Callable[[int], str]:
+def url_refresher(
+    warehouse: Warehouse, files: Sequence[StagedFile], *, turn: AbstractContextManager[object] | None = None
+) -> Callable[[int], str]:
     """Return a function that makes a new URL for one of the files, for when its old one has expired.
 
-    It may be called by several threads; nothing else may use the session meanwhile.
+    It may be called by several threads.
 
     Args:
         warehouse: A session.
         files: The files, in the order of the numbers that the function takes.
+        turn: A lock that whoever else uses the session meanwhile holds, too; by default, nobody else may.
     """
-    lock = Lock()
+    lock = turn or Lock()
 
     def refresh(index: int) -> str:
         file = files[index]

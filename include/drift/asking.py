@@ -16,14 +16,15 @@ from include.models.baseline import STATISTIC_EDGES, count_confidences, evenly_s
 from include.registry.ledger import read_version
 from include.store.batches import Batch, write_batches
 from include.store.files import FileStore
+from include.store.findings import ImageLook
 from include.store.pixels import PixelReader, is_whole
-from include.store.preparation import SEGMENT_IMAGES, ImageLook, LocatedImages, locate_batch, prepare_batch
+from include.store.preparation import LocatedImages, locate_batch, prepare_batch
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
 
-MAX_IMAGES = SEGMENT_IMAGES
-"""The most images that are answered again: all in one segment, enough for the narrowest threshold."""
+MAX_IMAGES = 2048
+"""The most images that are answered again: enough for the narrowest threshold."""
 
 
 class SecondAnswers(NamedTuple):

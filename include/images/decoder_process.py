@@ -1,8 +1,10 @@
 """A process that decodes images for another one: what a file does to a decoder, it does to this process alone.
 
-It reads requests from its standard input until that is closed, and writes an answer to each to what was its standard
-output. Both are lengths and bytes: nothing is ever unpickled. An image that takes too long ends the process by timers
-of the kernel's, which work while a decoder holds Python's lock, and when the one that asked is no longer there.
+It reads requests from its standard input until that is closed. The files of a request lie one after the other in a
+file in memory that both processes hold; what came of each goes into another one as soon as it is known, so that it is
+there if the next image ends this process. A byte on what was the standard output says that all are done. Lengths and
+bytes: nothing is ever unpickled. An image that takes too long ends the process by timers of the kernel's, which work
+while a decoder holds Python's lock, and when the one that asked is no longer there.
 """
 
 import faulthandler
@@ -18,61 +20,74 @@ from contextlib import contextmanager
 from enum import Enum
 from typing import BinaryIO
 
-import numpy as np
-
 from include.errors import UnreadableImageError
-from include.images.decode import DecodedImage, Turn, decode
+from include.images.decode import Turn, decode
 from include.images.statistics import ImageStatistics
 
-REQUEST = struct.Struct("<QI")
-"""The bytes of the file, which follow, and the side of the square in pixels."""
-ANSWER = struct.Struct("<cQ")
-"""The kind, and the bytes of the answer, which follow."""
+REQUEST = struct.Struct("<II")
+"""How many files follow each other, and the side of the square in pixels; then the bytes of each, as `LENGTH`."""
+LENGTH = struct.Struct("<Q")
+DONE = b"."
+"""What is sent when the process is ready, and whenever all files of a request are done."""
+SLOT_BYTES = 1024
+"""What is said of an image takes so much at the start of the results; behind these, its pixels have a place."""
 
 PATIENCE = 6
 """How many times longer an image may take than its decoder computes: other programs use the cores, too."""
 
+_SLOT = struct.Struct("<cI")
+"""The kind, and the bytes that follow."""
 _STATISTICS = struct.Struct("<IIddd")
+_MOST_SAID = SLOT_BYTES - _SLOT.size
 
 
 class Kind(Enum):
-    """What an answer says."""
+    """What came of an image."""
 
-    READY = b"R"
-    """The first one, which nobody has asked for."""
+    NOTHING = b"\0"
+    """The decoder has not come to its end."""
     DECODED = b"D"
+    """Followed by the statistics."""
     UNREADABLE = b"U"
     """Followed by the reason."""
     OUT_OF_MEMORY = b"M"
     FAILED = b"F"
-    """In a way that no file explains; followed by the traceback."""
+    """In a way that no file explains; followed by the end of the traceback."""
 
 
-def unpack_image(answer: bytes, *, size: int) -> DecodedImage:
-    """Return the image of an answer that says DECODED.
-
-    Args:
-        answer: The answer.
-        size: The side that was asked for, in pixels.
-    """
-    statistics = ImageStatistics(*_STATISTICS.unpack_from(answer))
-    pixels = np.frombuffer(answer, dtype=np.uint8, offset=_STATISTICS.size)
-    return DecodedImage(pixels.reshape(size, size, 3), statistics)
+def row_bytes(size: int) -> int:
+    """Return the bytes of an image's pixels."""
+    return size * size * 3
 
 
-def _pack_image(image: DecodedImage) -> bytes:
-    s = image.statistics
-    return _STATISTICS.pack(s.width, s.height, s.brightness, s.contrast, s.sharpness) + image.pixels.tobytes()
+def pack_slot(kind: Kind, said: bytes = b"") -> bytes:
+    """Return what is said of an image as it stands in its slot."""
+    return _SLOT.pack(kind.value, len(said)) + said
 
 
-def serve(requests: BinaryIO, answers: BinaryIO, *, seconds: float, large_turn: int) -> None:
+def unpack_slot(slot: bytes) -> tuple[Kind, bytes]:
+    """Return what a slot says."""
+    kind, n_bytes = _SLOT.unpack_from(slot)
+    return Kind(kind), slot[_SLOT.size : _SLOT.size + n_bytes]
+
+
+def unpack_statistics(said: bytes) -> ImageStatistics:
+    """Return the statistics of an image that is DECODED."""
+    return ImageStatistics(*_STATISTICS.unpack(said))
+
+
+def serve(
+    requests: BinaryIO, answers: BinaryIO, *, seconds: float, large_turn: int, contents: int, results: int
+) -> None:
     """Answer requests until there are no more.
 
     Args:
         requests: Where they come from.
-        answers: Where the answers go.
+        answers: Where is said that one is done.
         seconds: How long the decoder may compute for an image; one that takes longer ends the process.
         large_turn: A file descriptor: large images are decoded by one of the processes that share it at a time.
+        contents: A file descriptor, of the files to decode.
+        results: A file descriptor, for what came of them.
     """
 
     @contextmanager
@@ -85,14 +100,20 @@ def serve(requests: BinaryIO, answers: BinaryIO, *, seconds: float, large_turn: 
         finally:
             fcntl.lockf(large_turn, fcntl.LOCK_UN)
 
-    _write(answers, Kind.READY)
+    _say_done(answers)
     while header := requests.read(REQUEST.size):
-        n_bytes, size = REQUEST.unpack(header)
-        content = requests.read(n_bytes)
-        _set_timers(seconds)
-        kind, answer = _answer(content, size, turn)
-        _set_timers(0)
-        _write(answers, kind, answer)
+        n_files, size = REQUEST.unpack(header)
+        lengths = [length for (length,) in LENGTH.iter_unpack(requests.read(LENGTH.size * n_files))]
+        offset = 0
+        for place, length in enumerate(lengths):
+            content = os.pread(contents, length, offset)
+            offset += length
+            _set_timers(seconds)
+            pixels, slot = _decoded(content, size, turn)
+            _set_timers(0)
+            os.pwrite(results, pixels, n_files * SLOT_BYTES + place * row_bytes(size))
+            os.pwrite(results, slot, place * SLOT_BYTES)
+        _say_done(answers)
 
 
 def _set_timers(seconds: float) -> None:
@@ -101,19 +122,23 @@ def _set_timers(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
 
 
-def _answer(content: bytes, size: int, turn: Turn) -> tuple[Kind, bytes]:
+def _decoded(content: bytes, size: int, turn: Turn) -> tuple[bytes, bytes]:
+    """Return the pixels of an image, if it has any, and what is said of it."""
     try:
-        return Kind.DECODED, _pack_image(decode(content, size=size, turn=turn))
+        image = decode(content, size=size, turn=turn)
     except UnreadableImageError as error:
-        return Kind.UNREADABLE, str(error).encode()
+        return b"", pack_slot(Kind.UNREADABLE, str(error).encode()[:_MOST_SAID])
     except MemoryError:
-        return Kind.OUT_OF_MEMORY, b""
+        return b"", pack_slot(Kind.OUT_OF_MEMORY)
     except Exception:  # noqa: BLE001 - raised by the one that asked
-        return Kind.FAILED, traceback.format_exc().encode(errors="replace")
+        return b"", pack_slot(Kind.FAILED, traceback.format_exc().encode(errors="replace")[-_MOST_SAID:])
+    s = image.statistics
+    said = _STATISTICS.pack(s.width, s.height, s.brightness, s.contrast, s.sharpness)
+    return image.pixels.tobytes(), pack_slot(Kind.DECODED, said)
 
 
-def _write(answers: BinaryIO, kind: Kind, answer: bytes = b"") -> None:
-    answers.write(ANSWER.pack(kind.value, len(answer)) + answer)
+def _say_done(answers: BinaryIO) -> None:
+    answers.write(DONE)
     answers.flush()
 
 
@@ -128,7 +153,15 @@ def main() -> None:
     faulthandler.enable()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers
-    serve(sys.stdin.buffer, answers, seconds=float(sys.argv[1]), large_turn=int(sys.argv[2]))
+    large_turn, contents, results = map(int, sys.argv[2:])
+    serve(
+        sys.stdin.buffer,
+        answers,
+        seconds=float(sys.argv[1]),
+        large_turn=large_turn,
+        contents=contents,
+        results=results,
+    )
 
 
 if __name__ == "__main__":

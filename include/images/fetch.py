@@ -5,6 +5,7 @@ connections alive. The query string of a signed URL is a secret: it is in no mes
 """
 
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -109,6 +110,8 @@ class Fetcher:
             raise FetchError(f"{without_query(url)}: {error}") from None
         if scheme in {"http", "https"}:
             return self._retrying.copy()(self._get, url)
+        if scheme == "file":
+            return self._read_local(unquote(urlsplit(url).path), url)
         return self._read(scheme, url)
 
     def _get(self, url: str) -> bytes:
@@ -133,12 +136,22 @@ class Fetcher:
                 raise FetchError(f"{without_query(url)}: {len(content):,} bytes came in {_DEADLINE_S:.0f} s")
         return bytes(content)
 
+    def _read_local(self, path: str, url: str) -> bytes:
+        # Not by fsspec, which takes twice as long for a small file.
+        try:
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - half the time of a Path
+                n_bytes = os.fstat(file.fileno()).st_size
+                self._check_size(n_bytes)
+                return file.read()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+            raise FetchError(f"{without_query(url)}: {reason}") from None
+
     def _read(self, scheme: str, url: str) -> bytes:
-        path = unquote(urlsplit(url).path) if scheme == "file" else url
         try:
             file_system = fsspec.filesystem(scheme)
-            self._check_size(file_system.size(path) or 0)
-            content: bytes = file_system.cat_file(path)
+            self._check_size(file_system.size(url) or 0)
+            content: bytes = file_system.cat_file(url)
         except (OSError, ValueError, ImportError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
             raise FetchError(f"{without_query(url)}: {reason}") from None
@@ -171,22 +184,30 @@ def fetch_all(
             an index; what it raises ends the iteration.
         retry_wait_s: See `Fetcher`.
     """
-
-    def fetch_one(index: int) -> FetchedImage:
-        try:
-            try:
-                content = fetcher.fetch(urls[index])
-            except ExpiredUrlError:
-                if refresh is None:
-                    raise
-                content = fetcher.fetch(refresh(index))
-        except (FetchError, UnreadableImageError) as error:
-            # Made anew: a traceback would keep what was read so far alive for as long as the error.
-            return FetchedImage(index, None, type(error)(*error.args))
-        return FetchedImage(index, content, None)
-
     with Fetcher(n_connections=n_threads, retry_wait_s=retry_wait_s) as fetcher:
-        yield from map_unordered(fetch_one, range(len(urls)), n_threads=n_threads, look_ahead=4 * n_threads)
+        yield from map_unordered(
+            lambda index: fetch_one(fetcher, index, urls, refresh=refresh),
+            range(len(urls)),
+            n_threads=n_threads,
+            look_ahead=4 * n_threads,
+        )
+
+
+def fetch_one(
+    fetcher: Fetcher, index: int, urls: Sequence[str], *, refresh: Callable[[int], str] | None = None
+) -> FetchedImage:
+    """Fetch one of many files, whatever comes of it; the arguments are those of `fetch_all`."""
+    try:
+        try:
+            content = fetcher.fetch(urls[index])
+        except ExpiredUrlError:
+            if refresh is None:
+                raise
+            content = fetcher.fetch(refresh(index))
+    except (FetchError, UnreadableImageError) as error:
+        # Made anew: a traceback would keep what was read so far alive for as long as the error.
+        return FetchedImage(index, None, type(error)(*error.args))
+    return FetchedImage(index, content, None)
 
 
 def without_query(url: str) -> str:

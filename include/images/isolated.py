@@ -8,16 +8,30 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryFile
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from types import TracebackType
-from typing import IO, Self, cast
+from typing import IO, NamedTuple, Self, cast
 
-from include.errors import DecoderError, UnreadableImageError
+import numpy as np
+from numpy.typing import NDArray
+
+from include.errors import DecoderError, OutOfMemoryError, UnreadableImageError
 from include.images.decode import DecodedImage
-from include.images.decoder_process import ANSWER, REQUEST, Kind, unpack_image
+from include.images.decoder_process import (
+    DONE,
+    LENGTH,
+    REQUEST,
+    SLOT_BYTES,
+    Kind,
+    unpack_slot,
+    unpack_statistics,
+)
+from include.images.statistics import ImageStatistics
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +51,23 @@ _TIMERS = frozenset({signal.SIGPROF, signal.SIGALRM})
 """What ends a process that takes too long."""
 
 
+_MEMORY = ("contents", "results")
+"""The files in memory that are shared with a decoder process."""
+_KEPT_BYTES = 16 * 2**20
+"""What more than this the files of a request take is given back at once."""
+
+Outcome = ImageStatistics | UnreadableImageError | OutOfMemoryError
+"""What came of an image: its pixels stand beside it, it is none, or it is to be tried another time."""
+
+
+class DecodedImages(NamedTuple):
+    """What came of some files, in their order."""
+
+    pixels: NDArray[np.uint8]
+    """RGB, [n, size, size, 3]; of one that was not decoded, anything."""
+    outcomes: tuple[Outcome, ...]
+
+
 class Decoders:
     """Decodes images in other processes; can be used by several threads. A context manager.
 
@@ -44,13 +75,15 @@ class Decoders:
 
     Args:
         seconds: How long the decoder may compute for an image; altogether, it may take six times as long.
+        n_processes: How many decode at once; by default as many as this process has cores.
     """
 
-    def __init__(self, *, seconds: float = DECODE_SECONDS) -> None:
+    def __init__(self, *, seconds: float = DECODE_SECONDS, n_processes: int | None = None) -> None:
         self._seconds = seconds
         self._started: list[_DecoderProcess] = []
         self._idle: list[_DecoderProcess] = []
         self._lock = Lock()
+        self._turns = BoundedSemaphore(n_processes or len(os.sched_getaffinity(0)))
         self._large_turn = TemporaryFile()  # noqa: SIM115 - closed at the end
 
     def __enter__(self) -> Self:
@@ -64,41 +97,74 @@ class Decoders:
         self._large_turn.close()
 
     def decode(self, content: bytes, *, size: int) -> DecodedImage:
-        """Decode an image as `include.images.decode.decode` does, whose arguments these are.
-
-        One that ends its process is tried once more, by a new one: an image before it may have done the harm, and on a
-        machine that is busy with other things anything may take long.
+        """Decode one image as `include.images.decode.decode` does, whose arguments these are.
 
         Raises:
-            UnreadableImageError: As `decode` says; or the image crashes the decoder, or takes too long, both times.
-            DecoderError: A process did not start, or was ended from outside, or fails in a way that no file explains.
+            UnreadableImageError, OutOfMemoryError: The image's outcome, see `decode_all`.
+            DecoderError: As there.
         """
-        try:
-            return self._decode(self._take(), content, size)
-        except _DecoderDiedError as died:
-            log.warning("an image of %d bytes %s: it is tried once more", len(content), self._harm(died))
-        try:
-            return self._decode(self._new(), content, size)
-        except _DecoderDiedError as died:
-            raise UnreadableImageError(self._harm(died)) from None
+        decoded = self.decode_all([content], size=size)
+        [outcome] = decoded.outcomes
+        if isinstance(outcome, Exception):
+            raise outcome
+        return DecodedImage(decoded.pixels[0], outcome)
 
-    def _decode(self, process: "_DecoderProcess", content: bytes, size: int) -> DecodedImage:
-        kind, answer = process.ask(content, size=size)
-        with self._lock:
-            self._idle.append(process)
-        if kind is Kind.DECODED:
-            return unpack_image(answer, size=size)
-        if kind is Kind.UNREADABLE:
-            raise UnreadableImageError(answer.decode())
-        if kind is Kind.OUT_OF_MEMORY:
-            raise MemoryError(f"an image of {len(content):,} bytes")
-        raise DecoderError(f"an image of {len(content):,} bytes could not be decoded: {answer.decode()}")
+    def decode_all(self, contents: Sequence[bytes], *, size: int) -> DecodedImages:
+        """Decode images, one after the other, in one process.
+
+        One that ends its process, or finds no memory, is tried once more, by a new one: an image before it may have
+        done the harm, and on a machine that is busy with other things anything may take long. It is unreadable if it
+        crashes the decoder, or takes too long, both times.
+
+        Raises:
+            DecoderError: A process did not start, ended without a signal, or fails in a way that no file explains.
+        """
+        pixels = np.empty((len(contents), size, size, 3), dtype=np.uint8)
+        outcomes: list[Outcome] = []
+        with self._turns:
+            while len(outcomes) < len(contents):
+                start = len(outcomes)
+                outcomes += self._decode(self._take(), contents[start:], pixels[start:])
+        return DecodedImages(pixels, tuple(outcomes))
+
+    def _decode(
+        self, process: "_DecoderProcess", contents: Sequence[bytes], pixels: NDArray[np.uint8]
+    ) -> list[Outcome]:
+        """Return what came of the first images: of all, or up to one that has ended the process."""
+        answers = process.ask(contents, pixels)
+        self._keep(process)
+        outcomes: list[Outcome] = []
+        for place, (kind, said) in enumerate(answers.slots):
+            again = kind is Kind.OUT_OF_MEMORY
+            outcomes.append(self._alone(contents[place], pixels[place]) if again else _outcome(kind, said))
+        if answers.died:
+            suspect = contents[len(outcomes)]
+            log.warning("an image of %d bytes %s: it is tried once more", len(suspect), self._harm(answers.died))
+            outcomes.append(self._alone(suspect, pixels[len(outcomes)]))
+        return outcomes
+
+    def _alone(self, content: bytes, pixels: NDArray[np.uint8]) -> Outcome:
+        """Return what comes of an image in a process that has decoded no other one."""
+        process = self._new()
+        answers = process.ask([content], pixels[np.newaxis])
+        self._keep(process)
+        if not answers.died:
+            [(kind, said)] = answers.slots
+            return OutOfMemoryError(_no_memory(content)) if kind is Kind.OUT_OF_MEMORY else _outcome(kind, said)
+        if answers.died.signal is signal.SIGKILL:
+            return OutOfMemoryError(_no_memory(content))
+        return UnreadableImageError(self._harm(answers.died))
 
     def _take(self) -> "_DecoderProcess":
         with self._lock:
             if self._idle:
                 return self._idle.pop()
         return self._new()
+
+    def _keep(self, process: "_DecoderProcess") -> None:
+        if process.is_alive:
+            with self._lock:
+                self._idle.append(process)
 
     def _new(self) -> "_DecoderProcess":
         try:
@@ -113,13 +179,27 @@ class Decoders:
         """Return what an image does to the decoder.
 
         Raises:
-            DecoderError: It was not the image that has ended it.
+            DecoderError: The process was not ended by a signal that an image explains.
         """
         if died.signal in _TIMERS:
             return f"takes more than {self._seconds:g} s to decode"
         if died.signal in _CRASHES:
             return f"crashes the decoder ({died.signal.name})"
+        if died.signal is signal.SIGKILL:
+            return "was being decoded when the decoder was killed"
         raise DecoderError(f"a process that decodes images was ended: {died}") from None
+
+
+def _outcome(kind: Kind, said: bytes) -> Outcome:
+    if kind is Kind.DECODED:
+        return unpack_statistics(said)
+    if kind is Kind.UNREADABLE:
+        return UnreadableImageError(said.decode(errors="replace"))
+    raise DecoderError(f"an image could not be decoded: {said.decode(errors='replace')}")
+
+
+def _no_memory(content: bytes) -> str:
+    return f"there was no memory to decode an image of {len(content):,} bytes"
 
 
 class _DecoderDiedError(Exception):
@@ -128,6 +208,13 @@ class _DecoderDiedError(Exception):
     def __init__(self, return_code: int) -> None:
         self.signal = signal.Signals(-return_code) if return_code < 0 else None
         super().__init__(self.signal.name if self.signal else f"it returned {return_code}")
+
+
+class _Answers(NamedTuple):
+    """What a process has said of the images that it came to."""
+
+    slots: list[tuple[Kind, bytes]]
+    died: _DecoderDiedError | None
 
 
 class _DecoderProcess:
@@ -146,43 +233,74 @@ class _DecoderProcess:
         # It imports what we do, wherever that was found; one thread is enough, as there are as many processes as cores.
         found_in = os.pathsep.join([str(_ROOT), *filter(None, sys.path)])
         environment |= {"PYTHONPATH": found_in, "OPENBLAS_NUM_THREADS": "1"}
+        self._contents, self._results = (os.fdopen(os.memfd_create(name), "r+b", buffering=0) for name in _MEMORY)
+        shared = (large_turn, self._contents.fileno(), self._results.fileno())
+        self.is_alive = True
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-P", *PROGRAM, str(seconds), str(large_turn)],  # -P: nothing from the working directory
+            # -P: nothing from the working directory
+            [sys.executable, "-P", *PROGRAM, str(seconds), *map(str, shared)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
-            pass_fds=(large_turn,),
+            pass_fds=shared,
         )
         self._requests = cast("IO[bytes]", self._process.stdin)
         self._answers = cast("IO[bytes]", self._process.stdout)
-        self._answer()
+        if died := self._wait():
+            self.end()
+            raise died
 
-    def ask(self, content: bytes, *, size: int) -> tuple[Kind, bytes]:
-        """Return the answer for a file.
+    def ask(self, contents: Sequence[bytes], pixels: NDArray[np.uint8]) -> _Answers:
+        """Let it decode files.
 
-        Raises:
-            _DecoderDiedError: It ended before it answered.
+        Args:
+            contents: The files.
+            pixels: Where the pixels go, [len(contents), size, size, 3].
         """
-        try:
-            self._requests.write(REQUEST.pack(len(content), size))
-            self._requests.write(content)
-            self._requests.flush()
-        except BrokenPipeError:
-            raise _DecoderDiedError(self.end()) from None
-        return self._answer()
+        n_files, size = len(contents), pixels.shape[1]
+        results = self._results.fileno()
+        os.pwrite(results, bytes(n_files * SLOT_BYTES), 0)
+        died = self._request(contents, size)
+        slots = self._slots(n_files)
+        if slots:
+            # Past those of images that were decoded there may be nothing to read.
+            os.preadv(results, [pixels[: len(slots)].reshape(-1).data], n_files * SLOT_BYTES)
+        if died:
+            self.end()
+        return _Answers(slots, died)
 
-    def end(self) -> int:
-        """Wait for the end of a process that has ended, or that ends as it is asked nothing more; its return code."""
+    def _request(self, contents: Sequence[bytes], size: int) -> _DecoderDiedError | None:
+        """Wait until all files are done; return what has ended the process before."""
+        offset = 0
+        for content in contents:
+            offset += os.pwrite(self._contents.fileno(), content, offset)
+        lengths = b"".join(LENGTH.pack(len(content)) for content in contents)
+        with suppress(BrokenPipeError):
+            self._requests.write(REQUEST.pack(len(contents), size) + lengths)
+            self._requests.flush()
+        died = self._wait()
+        if offset > _KEPT_BYTES:
+            os.ftruncate(self._contents.fileno(), 0)
+        return died
+
+    def _wait(self) -> _DecoderDiedError | None:
+        if self._answers.read(len(DONE)) == DONE:
+            return None
         with suppress(BrokenPipeError):
             self._requests.close()
-        self._answers.close()
-        return self._process.wait()
+        return _DecoderDiedError(self._process.wait())
 
-    def _answer(self) -> tuple[Kind, bytes]:
-        header = self._answers.read(ANSWER.size)
-        if len(header) == ANSWER.size:
-            kind, n_bytes = ANSWER.unpack(header)
-            answer = self._answers.read(n_bytes)
-            if len(answer) == n_bytes:
-                return Kind(kind), answer
-        raise _DecoderDiedError(self.end())
+    def _slots(self, n_files: int) -> list[tuple[Kind, bytes]]:
+        """Return what was said of the first files, up to one of which nothing was said."""
+        said = os.pread(self._results.fileno(), n_files * SLOT_BYTES, 0)
+        slots = (unpack_slot(said[start : start + SLOT_BYTES]) for start in range(0, len(said), SLOT_BYTES))
+        return list(takewhile(lambda slot: slot[0] is not Kind.NOTHING, slots))
+
+    def end(self) -> None:
+        """Wait for the end of a process that has ended, or that ends as it is asked nothing more."""
+        self.is_alive = False
+        with suppress(BrokenPipeError):
+            self._requests.close()
+        for file in (self._answers, self._contents, self._results):
+            file.close()
+        self._process.wait()

@@ -1,25 +1,33 @@
-"""From URLs to pixels: fetch and hash a batch of images in threads, decode and measure them in processes."""
+"""From URLs to pixels: fetch and hash images in threads, decode and measure them in processes, in one stream."""
 
 import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from threading import Lock
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from include.errors import FetchError, UnreadableImageError
-from include.images.decode import DecodedImage
-from include.images.fetch import N_THREADS, FetchedImage, fetch_all
-from include.images.isolated import Decoders
+from include.images.decoder_process import row_bytes
+from include.images.fetch import N_THREADS, FetchedImage, Fetcher, fetch_all, fetch_one
+from include.images.isolated import Decoders, Outcome
 from include.images.statistics import ImageStatistics
-from include.images.threads import map_unordered
+from include.images.threads import map_ordered
 
 log = logging.getLogger(__name__)
+
+LOOK_AHEAD_BYTES = 64 * 2**20
+"""About how many pixels are decoded, or being decoded, and not yet used."""
+_LOOK_AHEAD = 64
+"""The most portions that are."""
+_PORTION_IMAGES = 16
+"""The most images that a process is given at once: enough for what that costs to be little of what decoding costs."""
+_PORTION_BYTES = 4 * 2**20
+"""About how many bytes of files, and of pixels, it is given at once."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,29 @@ def preprocess(
     n_threads: int = N_THREADS,
     n_decoders: int | None = None,
 ) -> PreprocessedBatch:
-    """Fetch and decode a batch of images. Equal contents are decoded once, each in a process that it alone can end.
+    """Fetch and decode a batch of images that fits into memory; the arguments are those of `preprocessed`.
+
+    Raises:
+        DecoderError: As there.
+    """
+    with closing(
+        preprocessed(urls, size=size, refresh=refresh, n_threads=n_threads, n_decoders=n_decoders)
+    ) as portions:
+        return joined(list(portions), size=size)
+
+
+def preprocessed(
+    urls: Sequence[str],
+    *,
+    size: int,
+    refresh: Callable[[int], str] | None = None,
+    n_threads: int = N_THREADS,
+    n_decoders: int | None = None,
+) -> Generator[PreprocessedBatch]:
+    """Fetch and decode images, a few at a time, each in a process that it alone can end.
+
+    The portions come in the order of the URLs, and are the same ones every time. While one is waited for, or used,
+    those behind it are worked on, up to about `LOOK_AHEAD_BYTES` of pixels.
 
     Args:
         urls: Where the images are.
@@ -96,14 +126,24 @@ def preprocess(
         n_decoders: How many are decoded at once; by default as many as this process has cores, and at most 8.
 
     Raises:
-        DecoderError: The decoding processes do not start, or are ended from outside.
+        DecoderError: The decoding processes do not start, or fail in a way that no file explains.
     """
     started = time.monotonic()
     n_decoders = n_decoders or min(len(os.sched_getaffinity(0)), N_THREADS)
-    with Decoders() as decoders, closing(fetch_all(urls, n_threads=n_threads, refresh=refresh)) as fetched:
-        decoder = _Decoder(decoders, size)
-        digests = list(map_unordered(decoder, fetched, n_threads=n_decoders, look_ahead=2 * n_decoders))
-    batch = _in_order(digests, decoder.outcomes, size=size)
+    # Some fetch while as many as there are decoders wait for these.
+    n_workers = n_threads + n_decoders
+    n_portion = max(1, min(_PORTION_IMAGES, _PORTION_BYTES // row_bytes(size)))
+    look_ahead = max(n_workers, min(_LOOK_AHEAD, LOOK_AHEAD_BYTES // (n_portion * row_bytes(size))))
+    portions = [range(start, min(start + n_portion, len(urls))) for start in range(0, len(urls), n_portion)]
+    n_contents = n_unreadable = n_failed = 0
+    with Decoders(n_processes=n_decoders) as decoders, Fetcher(n_connections=n_workers) as fetcher:
+        prepare = _Portions(fetcher, decoders, urls, size=size, refresh=refresh)
+        with closing(map_ordered(prepare, portions, n_threads=n_workers, look_ahead=look_ahead)) as batches:
+            for batch in batches:
+                n_contents += len(batch.pixels)
+                n_unreadable += len(batch.unreadable)
+                n_failed += len(batch.failed)
+                yield batch
     seconds = time.monotonic() - started
     log.info(
         "preprocessed %d images at %d px in %.1f s (%.0f images/s): %d contents decoded, %d unreadable, %d not fetched",
@@ -111,11 +151,35 @@ def preprocess(
         size,
         seconds,
         len(urls) / max(seconds, 1e-9),
-        len(batch.pixels),
-        len(batch.unreadable),
-        len(batch.failed),
+        n_contents,
+        n_unreadable,
+        n_failed,
     )
-    return batch
+
+
+def joined(batches: Sequence[PreprocessedBatch], *, size: int) -> PreprocessedBatch:
+    """Put portions together; of contents that are in several, the first pixels are kept.
+
+    Args:
+        batches: Portions, in the order in which they came.
+        size: The side of the images, in pixels.
+    """
+    places: dict[str, int] = {}
+    kept: list[tuple[NDArray[np.uint8], list[ImageStatistics]]] = []
+    for batch in batches:
+        new = [row for row, digest in enumerate(batch.content_digests) if digest not in places]
+        places |= {batch.content_digests[row]: len(places) + number for number, row in enumerate(new)}
+        pixels = batch.pixels if len(new) == len(batch.pixels) else batch.pixels[new]
+        kept.append((pixels, [batch.statistics[row] for row in new]))
+    empty = np.empty((0, size, size, 3), dtype=np.uint8)
+    return PreprocessedBatch(
+        images=tuple(replace(image, row=places[image.content_sha256]) for batch in batches for image in batch.images),
+        unreadable=tuple(bad for batch in batches for bad in batch.unreadable),
+        failed=tuple(failure for batch in batches for failure in batch.failed),
+        pixels=np.concatenate([empty, *(pixels for pixels, _ in kept)]),
+        content_digests=tuple(places),
+        statistics=tuple(statistics for _, of_batch in kept for statistics in of_batch),
+    )
 
 
 def read_digests(
@@ -140,63 +204,103 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-class _Decoder:
-    """Hashes contents in several threads and has them decoded, each once, whichever thread comes first with it."""
+class _Portions:
+    """Makes portions of images, in several threads.
 
-    def __init__(self, decoders: Decoders, size: int) -> None:
+    Args:
+        fetcher: Reads the files.
+        decoders: Decode them.
+        urls: Where the images are.
+        size: The side of the square that they are resized to, in pixels.
+        refresh: Returns a new URL for an index whose URL has expired.
+    """
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        decoders: Decoders,
+        urls: Sequence[str],
+        *,
+        size: int,
+        refresh: Callable[[int], str] | None,
+    ) -> None:
+        self._fetcher = fetcher
         self._decoders = decoders
+        self._urls = urls
         self._size = size
-        self._taken: set[str] = set()
-        self._lock = Lock()
-        self.outcomes: dict[str, DecodedImage | UnreadableImageError] = {}
-        """By the SHA-256 of the content; complete when all calls have returned."""
+        self._refresh = refresh
+        self._unreadable: dict[str, UnreadableImageError] = {}
+        """By the SHA-256 of the content: copies of a file that takes its time to crash the decoder are not tried."""
 
-    def __call__(self, fetched: FetchedImage) -> ContentDigest:
-        if fetched.content is None:
-            return ContentDigest(fetched.index, None, fetched.error)
-        digest = _sha256(fetched.content)
-        with self._lock:
-            is_taken = digest in self._taken
-            self._taken.add(digest)
-        if not is_taken:
-            try:
-                self.outcomes[digest] = self._decoders.decode(fetched.content, size=self._size)
-            except UnreadableImageError as error:
-                # Its traceback and its cause would keep the whole content alive.
-                self.outcomes[digest] = UnreadableImageError(*error.args)
-        return ContentDigest(fetched.index, digest, None)
+    def __call__(self, indices: Iterable[int]) -> PreprocessedBatch:
+        """Fetch and decode images."""
+        fetched = (fetch_one(self._fetcher, index, self._urls, refresh=self._refresh) for index in indices)
+        batches = [self._decoded(images) for images in _bounded(fetched)]
+        return batches[0] if len(batches) == 1 else joined(batches, size=self._size)
+
+    def _decoded(self, fetched: Sequence[FetchedImage]) -> PreprocessedBatch:
+        digests = [None if image.content is None else _sha256(image.content) for image in fetched]
+        contents = {
+            digest: image.content
+            for digest, image in zip(digests, fetched, strict=True)
+            if digest is not None and image.content is not None and digest not in self._unreadable
+        }
+        decoded = self._decoders.decode_all(list(contents.values()), size=self._size)
+        outcomes: dict[str, Outcome] = dict(zip(contents, decoded.outcomes, strict=True))
+        for digest, outcome in outcomes.items():
+            if isinstance(outcome, UnreadableImageError):
+                self._unreadable[digest] = outcome
+        return _in_order(fetched, digests, {**self._unreadable, **outcomes}, list(contents), decoded.pixels)
+
+
+def _bounded(fetched: Iterable[FetchedImage]) -> Iterator[list[FetchedImage]]:
+    """Hand out images so that few of them are held if they are large."""
+    held: list[FetchedImage] = []
+    n_bytes = 0
+    for image in fetched:
+        held.append(image)
+        n_bytes += len(image.content or b"")
+        if n_bytes > _PORTION_BYTES:
+            yield held
+            held, n_bytes = [], 0
+    if held:
+        yield held
 
 
 def _in_order(
-    digests: Sequence[ContentDigest], outcomes: dict[str, DecodedImage | UnreadableImageError], *, size: int
+    fetched: Sequence[FetchedImage],
+    digests: Sequence[str | None],
+    outcomes: Mapping[str, Outcome],
+    contents: Sequence[str],
+    pixels: NDArray[np.uint8],
 ) -> PreprocessedBatch:
-    """Put everything into the order of the URLs, whichever thread was first. Takes the pixels out of `outcomes`."""
-    rows: dict[str, int] = {}
+    """Say of each image what came of it.
+
+    Args:
+        fetched: The images.
+        digests: The SHA-256 of the content of each.
+        outcomes: Of each content.
+        contents: Those that `pixels` has rows for.
+        pixels: [len(contents), size, size, 3]; of one that was not decoded, anything.
+    """
+    decoded = [row for row, content in enumerate(contents) if isinstance(outcomes[content], ImageStatistics)]
+    rows = {contents[row]: place for place, row in enumerate(decoded)}
     images: list[PreprocessedImage] = []
     unreadable: list[UnreadableImage] = []
     failed: list[FetchFailure] = []
-    for digest in sorted(digests, key=lambda digest: digest.index):
-        outcome = digest.error if digest.sha256 is None else outcomes[digest.sha256]
+    for image, digest in zip(fetched, digests, strict=True):
+        outcome = image.error if digest is None else outcomes[digest]
         if isinstance(outcome, FetchError):
-            failed.append(FetchFailure(digest.index, outcome))
+            failed.append(FetchFailure(image.index, outcome))
         elif isinstance(outcome, UnreadableImageError):
-            unreadable.append(UnreadableImage(digest.index, str(outcome), digest.sha256))
-        elif digest.sha256 is not None:
-            row = rows.setdefault(digest.sha256, len(rows))
-            images.append(PreprocessedImage(digest.index, digest.sha256, row))
-    pixels = np.empty((len(rows), size, size, 3), dtype=np.uint8)
-    statistics: list[ImageStatistics] = []
-    for sha256, row in rows.items():
-        # Taken out one by one, so that a batch of large images is not held twice.
-        decoded = outcomes.pop(sha256)
-        if isinstance(decoded, DecodedImage):
-            pixels[row] = decoded.pixels
-            statistics.append(decoded.statistics)
+            unreadable.append(UnreadableImage(image.index, str(outcome), digest))
+        elif digest is not None:
+            images.append(PreprocessedImage(image.index, digest, rows[digest]))
     return PreprocessedBatch(
         images=tuple(images),
         unreadable=tuple(unreadable),
         failed=tuple(failed),
-        pixels=pixels,
+        pixels=pixels if len(decoded) == len(contents) else pixels[decoded],
         content_digests=tuple(rows),
-        statistics=tuple(statistics),
+        statistics=tuple(outcome for digest in rows if isinstance(outcome := outcomes[digest], ImageStatistics)),
     )

@@ -1,109 +1,161 @@
-"""A version's answers to a batch of images, as a file that the commit takes up."""
+"""A version's answers to a batch of images, which are prepared and answered in one pass."""
 
-import json
 import logging
-import tempfile
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from include.catalog.forgotten import read_forgotten
+from include.config_parts import StagesConfig
 from include.errors import ArtefactError
 from include.images.preprocessing import preprocessing_digest
-from include.models.artefact import LoadedModel
-from include.models.baseline import rounded_features
-from include.models.prediction import Predictor
-from include.registry.artefacts import load_version
+from include.models.batches import gathered
+from include.registry.answer_file import AnswerFile, Answers
 from include.store.batches import Batch
-from include.store.files import FileStore, sha256_of_file
-from include.store.pixels import PixelReader
-from include.store.preparation import LocatedImages, locate_batch
-from include.warehouse.loading import LOADED_PREDICTIONS, write_rows
+from include.store.files import FileStore
+from include.store.findings import DecodedImages, in_chunks
+from include.store.pixels import PixelReader, row_bytes
+from include.store.preparation import LocatedImages, Preparation
 from include.warehouse.session import Warehouse
+
+if TYPE_CHECKING:  # torch, which a batch without images to answer does not need
+    from include.models.prediction import Predictions, Predictor
 
 log = logging.getLogger(__name__)
 
-
-class Answers(NamedTuple):
-    """A reference to answers in the store."""
-
-    path: str
-    """A Parquet file with the columns of `LOADED_PREDICTIONS`, below the store's root."""
-    n_images: int
+CHUNK_BYTES = 10 * 2**20
+"""About how many pixels go through the model at once."""
+CHUNK_IMAGES = 256
+"""The most images that do."""
 
 
-def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str) -> Answers:
-    """Classify the readable images of a prepared batch with the version that it names.
+def answer_batch(
+    warehouse: Warehouse, store: FileStore, batch: Batch, *, stages: StagesConfig, run_id: str, work_path: str
+) -> Answers:
+    """Classify the readable images of a batch with the version that it names, and prepare those that are not prepared.
 
-    Preprocessing, classes and temperature come from that version's card, never from the pipeline file.
+    While some images go through the network, those behind them are fetched and decoded; the network is loaded while
+    the first ones are. How much is in memory does not depend on how many images there are. Preprocessing, classes and
+    temperature come from the version's card, never from the pipeline file.
 
     Args:
         warehouse: A session, not in a transaction.
-        store: The pipeline's files, with the batch's pixels.
+        store: The pipeline's files.
         batch: The images, and the version that is to answer.
+        stages: The pipeline's stages.
+        run_id: The run that answers.
         work_path: Where this try of the task may put files below the work stage.
 
     Raises:
         ArtefactError: The version or its files are not there, are not what the ledger says, or expect other pixels.
+        FetchError: See `Preparation.parts`.
     """
     started = time.monotonic()
     if batch.version is None:
         raise ArtefactError(f"batch {batch.path} names no version that is to answer it")
-    model = load_version(warehouse, store, batch.version)
-    if model.card.preprocessing_digest != preprocessing_digest(batch.preprocessing):
-        raise ArtefactError(
-            f"version {batch.version} was trained on other pixels than this batch was prepared as ({batch.size} px): "
-            "run inference again"
-        )
-    located = locate_batch(warehouse, store, batch, work_path=work_path)
-    rows = _rows(model, batch.version, located, store) if located.keys else []
-    forgotten = read_forgotten(warehouse)  # after the minutes that this took: the file names what it answers
-    rows = [row for key, row in zip(located.keys, rows, strict=True) if not forgotten.covers(key, None)]
-    path = _write(store, rows)
-    seconds = time.monotonic() - started
+    turn = Lock()
+    preparation = Preparation(warehouse, store, batch, stages=stages, run_id=run_id, work_path=work_path, turn=turn)
+    with (
+        AnswerFile(store, version=batch.version) as file,
+        _Answering(warehouse, store, batch, batch.version, turn=turn) as answering,
+    ):
+        for part in preparation.parts():
+            if part.n_images:
+                answering.start()
+            # A version whose features of the known images are stored needs neither their pixels nor its backbone.
+            for images in answering.read(part.known):
+                file.add(images, answering.answer(images))
+            for images in in_chunks(part.decoded, answering.n_chunk):
+                file.add(images, answering.answer(images))
+        answers = file.finish(read_forgotten(warehouse))  # after the minutes that this took: the file names images
     log.info(
         "version %d answered %d of %d images in %.1f s (%d are quarantined or could not be fetched)",
         batch.version,
-        len(rows),
+        answers.n_images,
         batch.n_images,
-        seconds,
-        batch.n_images - len(rows),
+        time.monotonic() - started,
+        batch.n_images - answers.n_images,
     )
-    return Answers(path, len(rows))
+    return answers
 
 
-def _write(store: FileStore, rows: Sequence[tuple[object, ...]]) -> str:
-    """Write answers to a file that is named by its digest, and return its name."""
-    with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
-        file = Path(folder) / "answers.parquet"
-        write_rows(file, LOADED_PREDICTIONS, rows)
-        path = f"answers/{sha256_of_file(file)}.parquet"
-        store.write(path, file.read_bytes())
-    return path
+class _Answering:
+    """The version of a batch, which is loaded in the background. A context manager.
 
+    Args:
+        warehouse: A session.
+        store: The pipeline's files.
+        batch: What is answered.
+        version: Who answers.
+        turn: A lock that whoever uses the session holds.
+    """
 
-def _rows(model: LoadedModel, version: int, located: LocatedImages, store: FileStore) -> list[tuple[object, ...]]:
-    answers = Predictor(model).predict(PixelReader(store, located.locations))
-    now = datetime.now(UTC).replace(tzinfo=None)
-    return [
-        (*key, version, label, float(confidence), json.dumps(scores.tolist()), now, *look, _features(features))
-        for key, look, label, confidence, scores, features in zip(
-            located.keys,
-            located.looks,
-            answers.labels,
-            answers.confidences,
-            answers.scores,
-            answers.features,
-            strict=True,
-        )
-    ]
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        store: FileStore,
+        batch: Batch,
+        version: int,
+        *,
+        turn: AbstractContextManager[object],
+    ) -> None:
+        self._warehouse = warehouse
+        self._store = store
+        self._batch = batch
+        self._version = version
+        self._turn = turn
+        self.n_chunk = max(1, min(CHUNK_IMAGES, CHUNK_BYTES // row_bytes(batch.size)))
+        self._loading: Future[Predictor] | None = None
+        self._predictor: Predictor | None = None
+        self._stack = ExitStack()
 
+    def __enter__(self) -> Self:
+        self._loader = self._stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="model"))
+        return self
 
-def _features(features: NDArray[np.float32]) -> str | None:
-    """Return an image's features as JSON; None: the version gives none."""
-    return json.dumps(rounded_features(features), separators=(",", ":")) if features.size else None
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def start(self) -> "Future[Predictor]":
+        """Begin to load the version, if that has not begun."""
+        self._loading = self._loading or self._loader.submit(self._load)
+        return self._loading
+
+    def read(self, known: LocatedImages) -> Iterator[DecodedImages]:
+        """Yield images of the store, with their pixels."""
+        if not known.keys:
+            return
+        starts = range(0, len(known.keys), self.n_chunk)
+        places = [np.arange(start, min(start + self.n_chunk, len(known.keys)), dtype=np.int64) for start in starts]
+        for start, pixels in zip(starts, gathered(PixelReader(self._store, known.locations), places), strict=True):
+            chunk = slice(start, start + len(pixels))
+            yield DecodedImages(known.keys[chunk], pixels, known.looks[chunk])
+
+    def answer(self, images: DecodedImages) -> "Predictions":
+        """Return the version's answers."""
+        if self._predictor is None:
+            self._predictor = self.start().result()
+            self._stack.enter_context(self._predictor.ready(self._batch.n_images, images.pixels))
+        return self._predictor.answer(images.pixels)
+
+    def _load(self) -> "Predictor":
+        # They import torch, which takes seconds.
+        from include.models.prediction import Predictor
+        from include.registry.artefacts import load_version
+
+        with self._turn:
+            model = load_version(self._warehouse, self._store, self._version)
+        if model.card.preprocessing_digest != preprocessing_digest(self._batch.preprocessing):
+            raise ArtefactError(
+                f"version {self._version} was trained on other pixels than this batch is prepared as "
+                f"({self._batch.size} px): run inference again"
+            )
+        return Predictor(model)

@@ -2,14 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
 
 from include.catalog.keys import ImageKey
 from include.config_parts import PreprocessingConfig
 from include.handover import Handover
 from include.store.files import FileStore
 from include.warehouse.loading import LOADED_KEYS, write_rows
+
+PART_IMAGES = 8192
+"""The most images of a batch whose rows, and whose URLs, are in memory at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +50,24 @@ def write_batches(
         Batch(path=_write_keys(store, part), n_images=len(part), size=preprocessing.size, version=version)
         for part in parts
     ]
+
+
+def key_files(store: FileStore, batch: Batch, *, at_most: int = PART_IMAGES) -> Iterator[Path]:
+    """Yield the keys of a batch as Parquet files of so many images at most, each of which is gone with the next one.
+
+    Raises:
+        StoreError: The batch's file is not there.
+    """
+    whole = store.local_path(batch.path)
+    if batch.n_images <= at_most:
+        yield whole
+        return
+    with tempfile.TemporaryDirectory(prefix="driftgate-") as folder, pyarrow.parquet.ParquetFile(whole) as keys:
+        for number, rows in enumerate(keys.iter_batches(batch_size=at_most)):
+            part = Path(folder) / f"{number}.parquet"
+            pyarrow.parquet.write_table(pa.Table.from_batches([rows]), part)
+            yield part
+            part.unlink()
 
 
 def _write_keys(store: FileStore, keys: Sequence[ImageKey]) -> str:

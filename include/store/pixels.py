@@ -10,14 +10,13 @@ import os
 import weakref
 from collections.abc import Sequence
 from functools import lru_cache
+from io import RawIOBase
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import save_file
 
 from include.errors import MissingSegmentError, StoreError
 from include.store.files import FileStore
@@ -49,7 +48,10 @@ class ImageSource(Protocol):
 
 
 def write_segment(
-    store: FileStore, pixels: NDArray[np.uint8], *, preprocessing_digest: str, content_digests: Sequence[str]
+    store: FileStore,
+    *pixels: NDArray[np.uint8],
+    preprocessing_digest: str,
+    content_digests: Sequence[str],
 ) -> str:
     """Write a segment and return its name, which says what is in it: the same images have the same name.
 
@@ -57,26 +59,44 @@ def write_segment(
 
     Args:
         store: Where it is written.
-        pixels: RGB, [n, size, size, 3], at least one image.
+        *pixels: RGB, [n, size, size, 3] each, at least one image together. They are written as they lie: together they
+            may be a good part of the memory of a task.
         preprocessing_digest: How the pixels were made.
         content_digests: The SHA-256 of each image's file, in the order of the pixels.
 
     Raises:
         StoreError: It cannot be written.
     """
-    if pixels.dtype != np.uint8 or not _is_image_shape(pixels.shape) or len(pixels) != len(content_digests):
-        raise ValueError(f"{len(content_digests)} digests do not go with pixels {pixels.dtype} {pixels.shape}")
+    n_images = sum(map(len, pixels))
+    shapes = {(n_images, *array.shape[1:]) for array in pixels if array.dtype == np.uint8}
+    if len(shapes) != 1 or not all(map(_is_image_shape, shapes)) or n_images != len(content_digests):
+        kinds = ", ".join(f"{array.dtype} {array.shape}" for array in pixels)
+        raise ValueError(f"{len(content_digests)} digests do not go with pixels {kinds}")
+    [shape] = shapes
     identity = "\n".join([preprocessing_digest, *content_digests])
     segment = f"segments/{hashlib.sha256(identity.encode()).hexdigest()}.safetensors"
     if store.exists(segment) and is_whole(store, segment):
         return segment
-    metadata = {"preprocessing_digest": preprocessing_digest, "n_images": str(len(pixels))}
-    with store.new_file(segment) as path:
-        try:
-            save_file({_TENSOR: np.ascontiguousarray(pixels)}, path, metadata=metadata)
-        except SafetensorError as error:
-            raise StoreError(f"{segment} cannot be written in the store {store.url}: {error}") from error
+    tensor = {"dtype": "U8", "shape": shape, "data_offsets": [0, sum(array.nbytes for array in pixels)]}
+    metadata = {"preprocessing_digest": preprocessing_digest, "n_images": str(n_images)}
+    with store.new_file(segment) as path, path.open("wb", buffering=0) as file:
+        _write(file, _header({"__metadata__": metadata, _TENSOR: tensor}))
+        for array in pixels:
+            _write(file, np.ascontiguousarray(array).reshape(-1).data)
     return segment
+
+
+def _header(entries: dict[str, object]) -> bytes:
+    """Return the start of a safetensors file; what follows it is aligned (see "Format" in its documentation)."""
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _LENGTH_BYTES)
+    return len(text).to_bytes(_LENGTH_BYTES, "little") + text
+
+
+def _write(file: RawIOBase, content: bytes | memoryview) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) or 0 :]
 
 
 def is_whole(store: FileStore, segment: str) -> bool:
@@ -112,7 +132,7 @@ class _OpenSegment:
 
     def read_rows(self, row: int, target: memoryview) -> None:
         """Read from a row on until the target is full."""
-        offset = self._segment.offset + row * _row_bytes(self._segment.size)
+        offset = self._segment.offset + row * row_bytes(self._segment.size)
         while target:
             n_read = os.preadv(self._descriptor, [target], offset)
             if not n_read:
@@ -171,11 +191,11 @@ class PixelReader:
         segment_of = self._segment_of[indices]
         rows = self._rows[indices]
         images = np.empty((len(rows), self._size, self._size, 3), dtype=np.uint8)
-        target, row_bytes = images.reshape(-1).data, _row_bytes(self._size)
+        target, n_bytes = images.reshape(-1).data, row_bytes(self._size)
         for start, end in _runs(segment_of, rows):
             number = int(segment_of[start])
             try:
-                self._opened(number).read_rows(int(rows[start]), target[start * row_bytes : end * row_bytes])
+                self._opened(number).read_rows(int(rows[start]), target[start * n_bytes : end * n_bytes])
             except OSError as error:
                 name = self._segments[number].name
                 raise StoreError(f"segment {name} cannot be read: {error.strerror or error}") from error
@@ -248,7 +268,8 @@ def _find_tensor(path: Path) -> tuple[int, tuple[int, ...]]:
     return start + begin, shape
 
 
-def _row_bytes(size: int) -> int:
+def row_bytes(size: int) -> int:
+    """Return the bytes of one image."""
     return size * size * 3
 
 

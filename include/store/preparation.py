@@ -2,9 +2,10 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from include.catalog.forgotten import quarantine_forgotten, read_forgotten, refuse_forgotten
@@ -12,35 +13,24 @@ from include.catalog.keys import ImageKey
 from include.catalog.urls import URL_SECONDS, url_refresher
 from include.config_parts import StagesConfig
 from include.errors import FetchError, ForgottenMeanwhileError
-from include.images.preprocess import PreprocessedBatch, PreprocessedImage, preprocess
+from include.images.preprocess import preprocessed
 from include.images.preprocessing import preprocessing_digest
-from include.store.batches import Batch
+from include.store.batches import Batch, key_files
 from include.store.files import FileStore
-from include.store.pixels import PixelLocation, is_whole, write_segment
+from include.store.findings import DecodedImages, Findings, ImageLook, MissingImage
+from include.store.pixels import PixelLocation, is_whole
+from include.store.segment_writer import SegmentWriter
 from include.warehouse.identifiers import quote_identifier
 from include.warehouse.loading import LOADED_KEYS, LOADED_PIXELS, loaded, loaded_rows
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
 
-SEGMENT_IMAGES = 2048
-"""The most images in one segment, and in memory at once."""
-_N_NAMED = 5
-"""How many of the failed images are named in the log."""
+_MOST_PASSES = 3
+"""How often segments are made again that others have deleted before they had a name."""
 
 
-class _MissingImage(NamedTuple):
-    stage: str
-    relative_path: str
-    etag: str
-    url: str
-
-    @property
-    def key(self) -> ImageKey:
-        return ImageKey(self.stage, self.relative_path, self.etag)
-
-
-class _Segment(NamedTuple):
+class _SegmentName(NamedTuple):
     segment: str
 
 
@@ -57,18 +47,6 @@ class _LocatedImage(NamedTuple):
     sharpness: float
 
 
-class ImageLook(NamedTuple):
-    """What an image looks like, as `include.images.statistics` has measured it; a turned camera changes nothing."""
-
-    short_side: float
-    """Of the original, in pixels."""
-    long_side: float
-    """Of the original, in pixels."""
-    brightness: float
-    contrast: float
-    sharpness: float
-
-
 class LocatedImages(NamedTuple):
     """Readable images of a batch, in a fixed order, where the pixels of each lie, and what they look like."""
 
@@ -77,10 +55,32 @@ class LocatedImages(NamedTuple):
     looks: tuple[ImageLook, ...]
 
 
+class PreparedPart(NamedTuple):
+    """The images of a part of a batch, but for those of which it is known that they cannot be read."""
+
+    n_images: int
+    known: LocatedImages
+    """Those that were in the store."""
+    decoded: Iterator[DecodedImages]
+    """Those that were not, a few at a time; they are in the store when the iteration ends."""
+
+
 def prepare_batch(
     warehouse: Warehouse, store: FileStore, batch: Batch, *, stages: StagesConfig, run_id: str, work_path: str
 ) -> None:
-    """Put the pixels of a batch into the store, as far as they are not there.
+    """Put the pixels of a batch into the store, as far as they are not there; the arguments are those of `Preparation`.
+
+    Raises:
+        FetchError: As `Preparation.parts` says.
+    """
+    preparation = Preparation(warehouse, store, batch, stages=stages, run_id=run_id, work_path=work_path)
+    for part in preparation.parts():
+        for _ in part.decoded:
+            pass
+
+
+class Preparation:
+    """Puts the pixels of a batch into the store, as far as they are not there, and hands them on meanwhile.
 
     What cannot be decoded gets a row in QUARANTINE. What cannot be fetched is never quarantined. In inference it is
     left for the next run and keeps no other image from being classified; training needs all images of its snapshot.
@@ -92,47 +92,157 @@ def prepare_batch(
         stages: The pipeline's stages.
         run_id: The run that decodes.
         work_path: Where this try of the task may put files below the work stage.
-
-    Raises:
-        FetchError: Not one of the images that are to be decoded could be fetched; in training, one of them could not.
-            What was fetched is in the store all the same.
+        turn: A lock that whoever else uses the session while images are decoded holds.
     """
-    started = time.monotonic()
-    digest = preprocessing_digest(batch.preprocessing)
-    missing = _missing_images(warehouse, store, batch, stages=stages, digest=digest, work_path=work_path)
-    n_failed = n_unreadable = 0
-    for start in range(0, len(missing), SEGMENT_IMAGES):
-        images = missing[start : start + SEGMENT_IMAGES]
-        prepared = preprocess(
-            [image.url for image in images], size=batch.size, refresh=url_refresher(warehouse, images)
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        store: FileStore,
+        batch: Batch,
+        *,
+        stages: StagesConfig,
+        run_id: str,
+        work_path: str,
+        turn: AbstractContextManager[object] | None = None,
+    ) -> None:
+        self._warehouse = warehouse
+        self._store = store
+        self._batch = batch
+        self._stages = stages
+        self._run_id = run_id
+        self._work_path = work_path
+        self._turn = turn or Lock()
+        self._digest = preprocessing_digest(batch.preprocessing)
+        self._n_missing = self._n_unreadable = self._n_failed = 0
+
+    def parts(self) -> Iterator[PreparedPart]:
+        """Yield the parts of the batch; each must have been used up before the next one is asked for.
+
+        Raises:
+            FetchError: Not one of the images of a part that are to be decoded could be fetched; in training, one of
+                them could not. What was fetched is in the store all the same.
+        """
+        started = time.monotonic()
+        for keys in key_files(self._store, self._batch):
+            known, missing = self._find(keys)
+            self._n_missing += len(missing)
+            yield PreparedPart(len(known.keys) + len(missing), known, self._decode(keys, missing))
+        n_images = self._batch.n_images
+        if self._n_failed and self._batch.version is None:
+            raise FetchError(
+                f"{self._n_failed} of {n_images} images to train on could not be fetched: see the log above"
+            )
+        log.info(
+            "batch of %d images: %d were there, %d decoded, %d quarantined, %d not fetched, in %.1f s",
+            n_images,
+            n_images - self._n_missing,
+            self._n_missing - self._n_unreadable - self._n_failed,
+            self._n_unreadable,
+            self._n_failed,
+            time.monotonic() - started,
         )
-        _write(warehouse, store, images, prepared, digest=digest, run_id=run_id, work_path=work_path)
-        n_unreadable += len(prepared.unreadable)
-        n_failed += len(prepared.failed)
-        _tell(images, prepared)
-        if len(prepared.failed) == len(images):
-            raise FetchError(f"none of {len(images)} images could be fetched: {prepared.failed[0].error}")
-    if n_failed and batch.version is None:
-        raise FetchError(f"{n_failed} of {batch.n_images} images to train on could not be fetched: see the log above")
-    log.info(
-        "batch of %d images: %d were there, %d decoded, %d quarantined, %d not fetched, in %.1f s",
-        batch.n_images,
-        batch.n_images - len(missing),
-        len(missing) - n_unreadable - n_failed,
-        n_unreadable,
-        n_failed,
-        time.monotonic() - started,
-    )
+
+    def _find(self, keys: Path) -> tuple[LocatedImages, list[MissingImage]]:
+        """Return the images that are in the store, and those that have to be decoded."""
+        with self._turn, loaded(self._warehouse, LOADED_KEYS, [keys], work_path=self._work_path):
+            lost = self._lost_segments()
+            missing = self._missing_images(lost)
+            return _located(self._warehouse, self._digest, without=frozenset(lost)), missing
+
+    def _lost_segments(self) -> list[str]:
+        rows = self._warehouse.fetch("pixels/select_known_segments", _SegmentName, preprocessing_digest=self._digest)
+        lost = [row.segment for row in rows if not is_whole(self._store, row.segment)]
+        if lost:
+            log.warning("%d of %d segments are lost or torn: their images are decoded again", len(lost), len(rows))
+        return lost
+
+    def _missing_images(self, lost: list[str]) -> list[MissingImage]:
+        return [
+            image
+            for stage in (self._stages.training, self._stages.incoming)
+            for image in self._warehouse.fetch(
+                "pixels/select_missing_images",
+                MissingImage,
+                stage_name=stage.name,
+                preprocessing_digest=self._digest,
+                lost_segments=lost or [""],
+                seconds=URL_SECONDS,
+                identifiers={"stage": quote_identifier(stage.name)},
+            )
+        ]
+
+    def _decode(self, keys: Path, missing: Sequence[MissingImage]) -> Iterator[DecodedImages]:
+        """Decode images, the missing ones of a part with these keys, and put them into the store."""
+        if not missing:
+            return
+        findings, segments = yield from self._stream(missing)
+        findings.tell()
+        self._n_unreadable += findings.n_unreadable
+        self._n_failed += len(findings.failures)
+        if len(findings.failures) == len(missing):
+            raise FetchError(f"none of {len(missing)} images could be fetched: {findings.failures[0].error}")
+        # Before a segment had its name in PIXELS, a request to forget may have deleted it.
+        for _ in range(_MOST_PASSES):
+            if all(self._store.exists(segment) for segment in segments):
+                break
+            for _ in self._stream(self._find(keys)[1]):
+                pass
+
+    def _stream(self, missing: Sequence[MissingImage]) -> Generator[DecodedImages, None, tuple[Findings, list[str]]]:
+        """Decode images and put them into the store; return what was found, and the segments."""
+        with self._turn:
+            findings = Findings(missing, read_forgotten(self._warehouse))
+        size = self._batch.size
+        refresh = url_refresher(self._warehouse, missing, turn=self._turn)
+        urls = [image.url for image in missing]
+        with (
+            SegmentWriter(self._store, size=size, preprocessing_digest=self._digest) as segments,
+            closing(preprocessed(urls, size=size, refresh=refresh)) as batches,
+        ):
+            for batch in batches:
+                used = findings.add(batch)
+                if used:
+                    images = findings.decoded(batch, used)
+                    segments.add(images.pixels, [image.content_sha256 for image in used])
+                    yield images
+            locations = segments.finish()
+        self._write(findings, locations)
+        return findings, sorted({location.segment for location in locations.values()})
+
+    def _write(self, findings: Findings, locations: Mapping[str, PixelLocation]) -> None:
+        """Tell the warehouse, in one transaction, what was found."""
+        rows = findings.rows(locations)
+        if not rows:
+            return
+
+        def merge() -> None:
+            refuse_forgotten(self._warehouse, findings.contents)
+            self._warehouse.run("pixels/merge_pixels", preprocessing_digest=self._digest, run_id=self._run_id)
+            self._warehouse.run("pixels/set_content_digests")
+            if findings.n_unreadable:
+                self._warehouse.run("pixels/merge_quarantine", run_id=self._run_id)
+            quarantine_forgotten(self._warehouse)
+
+        try:
+            with self._turn, loaded_rows(self._warehouse, LOADED_PIXELS, rows, work_path=self._work_path):
+                self._warehouse.alone(merge)
+        except ForgottenMeanwhileError:
+            for segment in {location.segment for location in locations.values()}:
+                self._store.delete(segment)
+            raise
 
 
 def locate_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str) -> LocatedImages:
     """Return the readable images of a prepared batch."""
-    with _loaded_keys(warehouse, store, batch, work_path=work_path):
-        rows = warehouse.fetch(
-            "pixels/locate_loaded_images",
-            _LocatedImage,
-            preprocessing_digest=preprocessing_digest(batch.preprocessing),
-        )
+    with loaded(warehouse, LOADED_KEYS, [store.local_path(batch.path)], work_path=work_path):
+        return _located(warehouse, preprocessing_digest(batch.preprocessing))
+
+
+def _located(warehouse: Warehouse, digest: str, *, without: frozenset[str] = frozenset()) -> LocatedImages:
+    """Return those of the loaded images that have pixels, except in some segments."""
+    rows = warehouse.fetch("pixels/locate_loaded_images", _LocatedImage, preprocessing_digest=digest)
+    rows = [row for row in rows if row.segment not in without]
     return LocatedImages(
         keys=tuple(ImageKey(row.stage, row.relative_path, row.etag) for row in rows),
         locations=tuple(PixelLocation(row.segment, row.segment_row) for row in rows),
@@ -140,109 +250,3 @@ def locate_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
             ImageLook(row.short_side, row.long_side, row.brightness, row.contrast, row.sharpness) for row in rows
         ),
     )
-
-
-@contextmanager
-def _loaded_keys(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str) -> Iterator[None]:
-    with loaded(warehouse, LOADED_KEYS, [store.local_path(batch.path)], work_path=work_path):
-        yield
-
-
-def _missing_images(
-    warehouse: Warehouse, store: FileStore, batch: Batch, *, stages: StagesConfig, digest: str, work_path: str
-) -> list[_MissingImage]:
-    """Return the images of a batch that have to be decoded, those of lost segments among them."""
-    with _loaded_keys(warehouse, store, batch, work_path=work_path):
-        segments = warehouse.fetch("pixels/select_known_segments", _Segment, preprocessing_digest=digest)
-        lost = [row.segment for row in segments if not is_whole(store, row.segment)]
-        if lost:
-            log.warning("%d of %d segments are lost or torn: their images are decoded again", len(lost), len(segments))
-        return [
-            image
-            for stage in (stages.training, stages.incoming)
-            for image in warehouse.fetch(
-                "pixels/select_missing_images",
-                _MissingImage,
-                stage_name=stage.name,
-                preprocessing_digest=digest,
-                lost_segments=lost or [""],
-                seconds=URL_SECONDS,
-                identifiers={"stage": quote_identifier(stage.name)},
-            )
-        ]
-
-
-def _write(
-    warehouse: Warehouse,
-    store: FileStore,
-    images: Sequence[_MissingImage],
-    prepared: PreprocessedBatch,
-    *,
-    digest: str,
-    run_id: str,
-    work_path: str,
-) -> None:
-    """Write a segment, and then in one transaction what the warehouse is to know of it."""
-    forgotten = read_forgotten(warehouse)
-    erased = [image for image in prepared.images if forgotten.covers(images[image.index].key, image.content_sha256)]
-    # Their digest is kept, so that the catalog knows them; their pixels are not.
-    rows: list[tuple[object, ...]] = [
-        (*images[image.index].key, image.content_sha256, *(None,) * 8) for image in erased
-    ]
-    prepared = _without(prepared, erased)
-    segment = ""
-    if prepared.images:
-        segment = _write_segment(store, prepared, digest=digest)
-        for image in prepared.images:
-            s = prepared.statistics[image.row]
-            statistics = (s.width, s.height, s.brightness, s.contrast, s.sharpness)
-            rows.append((*images[image.index].key, image.content_sha256, segment, image.row, *statistics, None))
-    rows += [(*images[bad.index].key, bad.content_sha256, *(None,) * 7, bad.reason) for bad in prepared.unreadable]
-
-    def merge() -> None:
-        refuse_forgotten(warehouse, ((images[image.index].key, image.content_sha256) for image in prepared.images))
-        warehouse.run("pixels/merge_pixels", preprocessing_digest=digest, run_id=run_id)
-        warehouse.run("pixels/set_content_digests")
-        if prepared.unreadable:
-            warehouse.run("pixels/merge_quarantine", run_id=run_id)
-        quarantine_forgotten(warehouse)
-
-    if rows:
-        try:
-            with loaded_rows(warehouse, LOADED_PIXELS, rows, work_path=work_path):
-                warehouse.alone(merge)
-        except ForgottenMeanwhileError:
-            store.delete(segment)
-            raise
-    if segment and not store.exists(segment):
-        # It lay there unnamed from earlier, and was pruned before the transaction named it.
-        _write_segment(store, prepared, digest=digest)
-
-
-def _write_segment(store: FileStore, prepared: PreprocessedBatch, *, digest: str) -> str:
-    return write_segment(store, prepared.pixels, preprocessing_digest=digest, content_digests=prepared.content_digests)
-
-
-def _without(prepared: PreprocessedBatch, erased: Sequence[PreprocessedImage]) -> PreprocessedBatch:
-    """Return a batch without some of its images, and without the pixels that only they have."""
-    if not erased:
-        return prepared
-    gone = set(erased)
-    images = [image for image in prepared.images if image not in gone]
-    rows = sorted({image.row for image in images})
-    place = {row: number for number, row in enumerate(rows)}
-    return replace(
-        prepared,
-        images=tuple(replace(image, row=place[image.row]) for image in images),
-        pixels=prepared.pixels[rows],
-        content_digests=tuple(prepared.content_digests[row] for row in rows),
-        statistics=tuple(prepared.statistics[row] for row in rows),
-    )
-
-
-def _tell(images: Sequence[_MissingImage], prepared: PreprocessedBatch) -> None:
-    """Name some of the images that could not be used."""
-    for bad in prepared.unreadable[:_N_NAMED]:
-        log.warning("quarantined %r: %s", images[bad.index].relative_path, bad.reason)
-    for failed in prepared.failed[:_N_NAMED]:
-        log.warning("not fetched %r: %s", images[failed.index].relative_path, failed.error)

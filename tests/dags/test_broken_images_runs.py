@@ -72,22 +72,22 @@ def test_inference_stops_at_broken_images_and_the_next_run_answers_the_readable_
     for n in range(12):
         put_page(f"page {n}.jpg", stage="new")
     from include.errors import StoreError
-    from include.store import preparation
+    from include.registry import answering
 
-    prepare = preparation.prepare_batch
+    answer = answering.answer_batch
 
-    def refuse_the_first_batch(warehouse: Any, store: Any, batch: Any, **values: Any) -> None:
+    def refuse_the_first_batch(warehouse: Any, store: Any, batch: Any, **values: Any) -> Any:
         if "page 0.jpg" in str(store.read(batch.path)):
             raise StoreError("the disk is full")
-        prepare(warehouse, store, batch, **values)
+        return answer(warehouse, store, batch, **values)
 
     with monkeypatch.context() as patched:
-        patched.setattr(preparation, "prepare_batch", refuse_the_first_batch)
+        patched.setattr(answering, "answer_batch", refuse_the_first_batch)
         run("inference")
 
     # Then: both are told
     assert query(OUTCOME)[0][0].startswith("BROKEN_IMAGES: 6 of 12 images cannot be decoded (50.0%); failed: ")
-    assert "preprocess[0]" in query(OUTCOME)[0][0]
+    assert "predict[0]" in query(OUTCOME)[0][0]
     assert sorted(kinds(mailbox)[1:]) == ["broken", "failed"]
 
 

@@ -38,8 +38,7 @@ TRAINING = {
 HEAVY = {"torch", "torchvision", "evidently", "pandas", "PIL", "sklearn", "matplotlib", "snowflake.connector"}
 INFERENCE = {
     "sync_catalog": {"plan"},
-    "plan": {"preprocess", "check_drift"},
-    "preprocess": {"predict", "report_failures"},
+    "plan": {"predict", "check_drift"},
     "predict": {"commit_predictions", "report_failures"},
     "commit_predictions": {"check_drift"},
     "check_drift": {"roll_back", "request_retraining", "request_labels", "alert", "nothing"},

@@ -129,17 +129,17 @@ def test_a_bad_batch_does_not_keep_the_good_one_from_being_committed(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    from include.store import preparation
+    from include.registry import answering
 
-    prepare = preparation.prepare_batch
+    answer = answering.answer_batch
 
-    def lose_the_second_batch(warehouse: Any, store: Any, batch: Any, **values: Any) -> None:
-        prepare(warehouse, store, batch, **values)
+    def lose_the_second_batch(warehouse: Any, store: Any, batch: Any, **values: Any) -> Any:
         if "red 2.png" in str(store.read(batch.path)):
             store.delete(batch.path)
+        return answer(warehouse, store, batch, **values)
 
     with monkeypatch.context() as patched:
-        patched.setattr(preparation, "prepare_batch", lose_the_second_batch)
+        patched.setattr(answering, "answer_batch", lose_the_second_batch)
         inference = run("inference")
 
     assert inference.state == "failed"
@@ -204,9 +204,9 @@ def test_a_batch_that_cannot_be_prepared_does_not_keep_the_other_one_back(
         inference = run("inference")
 
     assert inference.state == "failed"
-    assert states(inference)["preprocess"] == "failed success"
+    assert states(inference)["predict"] == "failed success"
     assert states(inference)["commit_predictions"] == "success"
-    assert "failed: preprocess[0]" in capfd.readouterr().out
+    assert "failed: predict[0]" in capfd.readouterr().out
     assert query("SELECT COUNT(VERSION) FROM CURRENT_PREDICTIONS")[0][0] == 5
 
     for path, content in zip(locked, contents, strict=True):

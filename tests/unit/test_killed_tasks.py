@@ -88,8 +88,18 @@ DEATHS: dict[str, list[str]] = {
     "announce": ["runs/close_run"],
     "sync_incoming": ["catalog/merge_images", "lock/commit 2"],
     "plan": ["batches/written", "batches/named"],
-    "preprocess_incoming": ["segments/named", "pixels/merge_pixels", "pixels/merge_quarantine", "lock/commit"],
-    "predict": ["models/written", "models/named 2", "pixels/locate_loaded_images", "answers/written", "answers/named"],
+    # From the fifth one on, the pixels are in the store.
+    "predict": [
+        "models/written",
+        "models/named 2",
+        "segments/named",
+        "pixels/merge_pixels",
+        "pixels/merge_quarantine",
+        "lock/commit",
+        "pixels/locate_loaded_images",
+        "answers/written",
+        "answers/named",
+    ],
     "commit": [
         "stages/put_file",
         "predictions/copy_loaded_predictions",

@@ -1,4 +1,4 @@
-"""The task that turns staged images into pixels: the same one in training and in inference."""
+"""The task that turns staged images into pixels: in training alone, in inference together with the answers."""
 
 from collections.abc import Sequence
 from typing import Any

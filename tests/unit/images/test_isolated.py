@@ -11,16 +11,17 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from include.errors import DecoderError, UnreadableImageError
+from include.errors import DecoderError, DriftgateError, OutOfMemoryError, UnreadableImageError
 from include.images import isolated
 from include.images import preprocess as preprocess_module
 from include.images.decode import decode
-from include.images.decoder_process import REQUEST
+from include.images.decoder_process import LENGTH, REQUEST
 from include.images.isolated import Decoders
 from include.images.preprocess import preprocess
 
@@ -46,7 +47,7 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def decoders(hostile: None) -> Iterator[Decoders]:
-    with Decoders(seconds=0.5) as decoders:
+    with Decoders(seconds=0.5, n_processes=5) as decoders:
         yield decoders
 
 
@@ -96,18 +97,18 @@ def test_an_image_is_not_blamed_for_what_happens_once(
 @pytest.mark.parametrize(
     ("content", "error", "reason"),
     [
-        (b"killed", DecoderError, "was ended: SIGKILL"),
+        (b"killed", OutOfMemoryError, "no memory to decode an image of 6 bytes"),
         (b"bug", DecoderError, "ImportError: a library is missing"),
-        (b"out-of-memory", MemoryError, "an image of 13 bytes"),
+        (b"out-of-memory", OutOfMemoryError, "no memory to decode an image of 13 bytes"),
     ],
 )
 def test_an_image_is_not_blamed_for_what_the_machine_does(
-    decoders: Decoders, content: bytes, error: type[Exception], reason: str
+    decoders: Decoders, content: bytes, error: type[DriftgateError], reason: str
 ) -> None:
     with pytest.raises(error, match=reason) as caught:
         decoders.decode(content, size=16)
 
-    assert getattr(caught.value, "is_transient", True)
+    assert caught.value.is_transient
     assert decoders.decode(png(7), size=16).pixels[0, 0].tolist() == [7, 0, 0]
 
 
@@ -126,7 +127,7 @@ def test_threads_have_decoders_of_their_own_which_end_with_their_work() -> None:
     before = children()
     barrier = threading.Barrier(3)
 
-    with Decoders() as decoders, ThreadPoolExecutor(3) as pool:
+    with Decoders(n_processes=3) as decoders, ThreadPoolExecutor(3) as pool:
 
         def decode_at_once(red: int) -> int:
             barrier.wait()
@@ -152,13 +153,18 @@ def test_a_decoder_gets_no_secret_of_the_one_that_started_it(monkeypatch: pytest
 
 
 def test_a_hanging_decoder_ends_by_itself_when_the_one_that_asked_is_gone() -> None:
-    process = subprocess.Popen(
-        [sys.executable, HOSTILE, "0.5", "2"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(HOSTILE.parents[3])},
-    )
-    process.communicate(REQUEST.pack(4, 16) + b"hang", timeout=30)
+    with TemporaryFile() as contents, TemporaryFile() as results:
+        contents.write(b"hang")
+        contents.flush()
+        shared = (contents.fileno(), results.fileno())
+        process = subprocess.Popen(
+            [sys.executable, HOSTILE, "0.5", "2", *map(str, shared)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": str(HOSTILE.parents[3])},
+            pass_fds=shared,
+        )
+        process.communicate(REQUEST.pack(1, 16) + LENGTH.pack(4), timeout=30)
 
     assert process.returncode == -signal.SIGALRM
 
@@ -221,7 +227,7 @@ def test_a_decoder_leaves_no_core_file_and_ends_when_its_answer_is_not_read(monk
         def fail(*_: object) -> None:
             raise MemoryError
 
-        monkeypatch.setattr(isolated, "Kind", fail)
+        monkeypatch.setattr(isolated, "unpack_slot", fail)
         with pytest.raises(MemoryError):
             decoders.decode(png(7), size=16)
 

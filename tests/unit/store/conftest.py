@@ -1,9 +1,10 @@
 """What tests of the store share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from filled_store import FilledStore
 from schema_template import SchemaTemplate
@@ -11,8 +12,10 @@ from stage_pictures import put_picture
 from trained_pipeline import TrainedPipeline
 
 from include.config import PipelineConfig
+from include.errors import UnreadableImageError
 from include.images import preprocess
-from include.images.decode import DecodedImage, decode
+from include.images.decode import decode
+from include.images.isolated import DecodedImages, Outcome
 from include.store.files import FileStore
 from include.warehouse.embedded.server import RunningServer
 from include.warehouse.session import Warehouse
@@ -21,14 +24,27 @@ from include.warehouse.session import Warehouse
 class _DecodersHere:
     """Decodes in this process. That others do it has tests of its own, and takes each of these half a second."""
 
+    def __init__(self, **_: object) -> None:
+        pass
+
     def __enter__(self) -> "_DecodersHere":
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def decode(self, content: bytes, *, size: int) -> DecodedImage:
-        return decode(content, size=size)
+    def decode_all(self, contents: Sequence[bytes], *, size: int) -> DecodedImages:
+        pixels = np.zeros((len(contents), size, size, 3), dtype=np.uint8)
+        outcomes: list[Outcome] = []
+        for place, content in enumerate(contents):
+            try:
+                image = decode(content, size=size)
+            except UnreadableImageError as error:
+                outcomes.append(error)
+            else:
+                pixels[place] = image.pixels
+                outcomes.append(image.statistics)
+        return DecodedImages(pixels, tuple(outcomes))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Forgetting an image: what is erased, what stays, and that nothing brings it back."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +13,10 @@ from filled_store import FilledStore
 from include.catalog.forgotten import REASON, place_sha256
 from include.errors import ForgottenMeanwhileError, MissingSegmentError, SnapshotError, UnknownImageError
 from include.images.preprocessing import preprocessing_digest
+from include.models import prediction
 from include.models.prediction import Predictions
-from include.registry import answering
-from include.store import forgetting
+from include.registry import answering, artefacts
+from include.store import forgetting, segment_writer
 from include.store.dataset import read_dataset
 from include.store.files import sha256_of_bytes
 from include.store.forgetting import NOTHING_FOUND
@@ -305,18 +307,16 @@ def test_a_run_that_has_decoded_the_image_meanwhile_leaves_no_pixels(
     filled.put_image("other.png", colour=(1, 2, 3), stage="new")
     batch = filled.plan()
     assert batch is not None
-    from include.store import preparation
-
-    write_segment = preparation.write_segment
+    write_segment = segment_writer.write_segment
 
     def then_forgotten(*args: Any, **kwargs: Any) -> str:
         segment = write_segment(*args, **kwargs)
-        monkeypatch.setattr(preparation, "write_segment", write_segment)
+        monkeypatch.setattr(segment_writer, "write_segment", write_segment)
         filled.forget("x.png")
         write_segment(*args, **kwargs)  # as if forget had looked a moment earlier
         return segment
 
-    monkeypatch.setattr(preparation, "write_segment", then_forgotten)
+    monkeypatch.setattr(segment_writer, "write_segment", then_forgotten)
     with pytest.raises(ForgottenMeanwhileError, match="forgotten on request meanwhile"):
         filled.prepare(batch)
     assert of_image(filled, "x.png") == []
@@ -356,16 +356,19 @@ def test_what_a_version_answers_meanwhile_is_not_written_down(
     batch = filled.plan()
     assert batch is not None
     model = SimpleNamespace(card=SimpleNamespace(preprocessing_digest=preprocessing_digest(batch.preprocessing)))
-    monkeypatch.setattr(answering, "load_version", lambda *_: model)
+    monkeypatch.setattr(artefacts, "load_version", lambda *_: model)
 
-    def answers(images: PixelReader) -> Any:
+    def answers(pixels: np.ndarray) -> Any:
         filled.forget("x.png")
-        n = len(images)
+        n = len(pixels)
         return Predictions(("red",) * n, np.full(n, 0.9), np.full((n, 2), 0.5), np.empty((n, 0), np.float32))
 
-    monkeypatch.setattr(answering, "Predictor", lambda _: SimpleNamespace(predict=answers))
+    predictor = SimpleNamespace(ready=lambda *_: nullcontext(), answer=answers)
+    monkeypatch.setattr(prediction, "Predictor", lambda _: predictor)
 
-    answered_now = answering.answer_batch(filled.warehouse, filled.store, batch, work_path="w")
+    answered_now = answering.answer_batch(
+        filled.warehouse, filled.store, batch, stages=filled.config.stages, run_id=filled.run("i"), work_path="w"
+    )
 
     assert answered_now.n_images == 2
     assert of_image(filled, "x.png") == []

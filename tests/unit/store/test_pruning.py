@@ -10,7 +10,7 @@ import pytest
 from filled_store import FilledStore
 
 from include.errors import StoreError
-from include.store import leftovers, preparation, pruning
+from include.store import leftovers, pruning, segment_writer
 from include.store.files import FileStore
 
 PIXELS = "pixels"
@@ -305,16 +305,16 @@ def test_a_segment_that_is_pruned_before_a_run_names_it_is_written_again(
     filled.query("DELETE FROM PIXELS WHERE SEGMENT = %(segment)s", segment=old)
     filled.query("DELETE FROM PREDICTIONS")
     filled.pass_days(31)
-    write_segment = preparation.write_segment
+    write_segment = segment_writer.write_segment
 
     def then_pruned(store: FileStore, *args: Any, **kwargs: Any) -> str:
         found = write_segment(store, *args, **kwargs)
-        monkeypatch.setattr(preparation, "write_segment", write_segment)
+        monkeypatch.setattr(segment_writer, "write_segment", write_segment)
         filled.prune()
         assert old not in filled.files()
         return found
 
-    monkeypatch.setattr(preparation, "write_segment", then_pruned)
+    monkeypatch.setattr(segment_writer, "write_segment", then_pruned)
 
     filled.infer()
 
