@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from include.errors import ModelError
-from include.models.artefact import LoadedModel
+from include.models.artefact import LoadedModel, ModelCard
 from include.models.batches import gathered
 from include.models.calibration import softmax
 from include.models.compute import IMAGENET, Compute, Normalisation, choose_compute
@@ -77,14 +77,29 @@ class Predictor:
             reduce=self._projection.project if self._projection else None,
             normalisation=Normalisation(card.normalisation.mean, card.normalisation.std),
         )
-        if not len(logits):
-            return Predictions((), np.empty(0, np.float32), np.empty((0, len(card.classes)), np.float32), features)
-        if not (np.isfinite(logits).all() and np.isfinite(features).all()):
-            raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
-        scores = softmax(logits, temperature=card.temperature).astype(np.float32)
-        labels = tuple(card.classes[index] for index in scores.argmax(axis=1))
-        log.info("classified %d images in %.1f s", len(labels), time.monotonic() - started)
-        return Predictions(labels, scores.max(axis=1), scores, features)
+        answers = calibrated(card, logits, features)
+        log.info("classified %d images in %.1f s", len(answers.labels), time.monotonic() - started)
+        return answers
+
+
+def calibrated(card: ModelCard, logits: NDArray[np.float32], features: NDArray[np.float32]) -> Predictions:
+    """Return the answers that a version gives by these logits.
+
+    Args:
+        card: The version's.
+        logits: [n, n_classes]; [0, 0] for no images.
+        features: [n, n_features], of the card's projection; [n, 0]: there is none.
+
+    Raises:
+        ModelError: An answer is not a number.
+    """
+    if not len(logits):
+        return Predictions((), np.empty(0, np.float32), np.empty((0, len(card.classes)), np.float32), features)
+    if not (np.isfinite(logits).all() and np.isfinite(features).all()):
+        raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
+    scores = softmax(logits, temperature=card.temperature).astype(np.float32)
+    labels = tuple(card.classes[index] for index in scores.argmax(axis=1))
+    return Predictions(labels, scores.max(axis=1), scores, features)
 
 
 def predict_logits(

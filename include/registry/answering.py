@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.catalog.forgotten import read_forgotten
-from include.errors import ArtefactError
+from include.errors import ArtefactError, UnstorableFeaturesError
 from include.images.preprocessing import preprocessing_digest
 from include.models.artefact import LoadedModel
 from include.models.baseline import rounded_features
-from include.models.prediction import Predictor
+from include.models.embedding import FeatureSource
+from include.models.prediction import Predictions, Predictor
+from include.models.rescoring import answers_with_features
 from include.registry.artefacts import load_version
 from include.store.batches import Batch
 from include.store.files import FileStore, sha256_of_file
@@ -37,7 +39,9 @@ class Answers(NamedTuple):
     n_images: int
 
 
-def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str) -> Answers:
+def answer_batch(
+    warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str, keep_features: bool = True
+) -> Answers:
     """Classify the readable images of a prepared batch with the version that it names.
 
     Preprocessing, classes and temperature come from that version's card, never from the pipeline file.
@@ -47,6 +51,8 @@ def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
         store: The pipeline's files, with the batch's pixels.
         batch: The images, and the version that is to answer.
         work_path: Where this try of the task may put files below the work stage.
+        keep_features: Whether images whose features are in the store are answered by these, and those of the others
+            are kept there (`inference.keep_features`).
 
     Raises:
         ArtefactError: The version or its files are not there, are not what the ledger says, or expect other pixels.
@@ -61,7 +67,8 @@ def answer_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
             "run inference again"
         )
     located = locate_batch(warehouse, store, batch, work_path=work_path)
-    rows = _rows(model, batch.version, located, store) if located.keys else []
+    source = FeatureSource(warehouse, store, work_path=work_path) if keep_features else None
+    rows = _rows(batch.version, located, _answers(model, located, store, source)) if located.keys else []
     forgotten = read_forgotten(warehouse)  # after the minutes that this took: the file names what it answers
     rows = [row for key, row in zip(located.keys, rows, strict=True) if not forgotten.covers(key, None)]
     path = _write(store, rows)
@@ -87,8 +94,21 @@ def _write(store: FileStore, rows: Sequence[tuple[object, ...]]) -> str:
     return path
 
 
-def _rows(model: LoadedModel, version: int, located: LocatedImages, store: FileStore) -> list[tuple[object, ...]]:
-    answers = Predictor(model).predict(PixelReader(store, located.locations))
+def _answers(model: LoadedModel, located: LocatedImages, store: FileStore, source: FeatureSource | None) -> Predictions:
+    """Classify images, by their features where these are to be kept."""
+
+    def images_at(places: NDArray[np.int64]) -> PixelReader:
+        return PixelReader(store, [located.locations[place] for place in places])
+
+    if source is not None:
+        try:
+            return answers_with_features(source, model, located.contents, images_at)
+        except UnstorableFeaturesError as error:
+            log.warning("nothing is kept for another version's answers: %s", error)
+    return Predictor(model).predict(PixelReader(store, located.locations))
+
+
+def _rows(version: int, located: LocatedImages, answers: Predictions) -> list[tuple[object, ...]]:
     now = datetime.now(UTC).replace(tzinfo=None)
     return [
         (*key, version, label, float(confidence), json.dumps(scores.tolist()), now, *look, _features(features))

@@ -55,6 +55,7 @@ class _LocatedImage(NamedTuple):
     brightness: float
     contrast: float
     sharpness: float
+    content_sha256: str
 
 
 class ImageLook(NamedTuple):
@@ -75,6 +76,8 @@ class LocatedImages(NamedTuple):
     keys: tuple[ImageKey, ...]
     locations: tuple[PixelLocation, ...]
     looks: tuple[ImageLook, ...]
+    contents: tuple[str, ...]
+    """The SHA-256 of each image's file."""
 
 
 def prepare_batch(
@@ -139,6 +142,7 @@ def locate_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_p
         looks=tuple(
             ImageLook(row.short_side, row.long_side, row.brightness, row.contrast, row.sharpness) for row in rows
         ),
+        contents=tuple(row.content_sha256 for row in rows),
     )
 
 

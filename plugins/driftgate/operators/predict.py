@@ -25,5 +25,11 @@ class PredictOperator(PipelineOperator):
         from include.registry.answering import answer_batch
         from include.store.batches import Batch
 
-        answers = answer_batch(task.warehouse, task.store, Batch.from_json(self.batch), work_path=task.work_path)
+        answers = answer_batch(
+            task.warehouse,
+            task.store,
+            Batch.from_json(self.batch),
+            work_path=task.work_path,
+            keep_features=task.config.inference.keep_features,
+        )
         return {"path": answers.path, "n_images": answers.n_images}

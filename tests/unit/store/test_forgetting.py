@@ -254,7 +254,7 @@ def test_interrupted_nothing_leads_to_the_pixels_and_run_again_it_finishes(
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    for step in ("erase_unnamed_pixels", "erase_from_lists", "erase_abandoned", "close_run"):
+    for step in ("erase_unnamed_rows", "erase_from_lists", "erase_abandoned", "close_run"):
         with monkeypatch.context() as patched:
             patched.setattr(forgetting, step, killed)
             with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,70 @@
+"""Answers by what a version's backbone has seen in images: the network only looks at those that it has not seen yet."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from include.models.artefact import LoadedModel
+from include.models.backbone import Backbone, Head
+from include.models.embedding import FeatureSource, Places
+from include.models.prediction import Predictions, calibrated
+from include.store.pixels import ImageSource
+
+
+def answers_with_features(
+    source: FeatureSource,
+    model: LoadedModel,
+    contents: Sequence[str],
+    images_at: Callable[[Places], ImageSource],
+) -> Predictions:
+    """Classify images, and keep what the backbone sees in those that it has not seen yet.
+
+    An image gets the same answer whether its features were there or not: all answers are made of what is kept.
+
+    Args:
+        source: Where features come from and go to.
+        model: The version that answers.
+        contents: The SHA-256 of each image's file.
+        images_at: Gives the images at these places of `contents`; it is asked for those that have no features.
+
+    Raises:
+        UnstorableFeaturesError: What the network sees cannot be kept as float16: `Predictor` answers all the same.
+        ModelError: An answer is not a number.
+        MissingFeaturesError: A file of features has gone meanwhile; try again.
+        StoreError: A file cannot be read or written.
+    """
+    answering = FeatureAnswers(model, n_images=len(contents))
+    source.visit(Backbone.of_version(model), contents, images_at, answering.take)
+    return answering.predictions()
+
+
+class FeatureAnswers:
+    """A version's answers to images, by their features: a product with the last layer's weights.
+
+    Args:
+        model: The version.
+        n_images: How many images it answers.
+    """
+
+    def __init__(self, model: LoadedModel, *, n_images: int) -> None:
+        self._card = model.card
+        self._head = Head(model.model)
+        self._projection = model.projection
+        n_projected = model.projection.components.shape[1] if model.projection else 0
+        self._logits = np.empty((n_images, len(model.card.classes)), dtype=np.float32)
+        self._projected = np.empty((n_images, n_projected), dtype=np.float32)
+
+    def take(self, places: Places, features: NDArray[np.float16]) -> None:
+        """Answer the images at these places [b], of which these are the features [b, width]."""
+        self._logits[places] = self._head.logits(features)
+        if self._projection is not None:
+            self._projected[places] = self._projection.project(features.astype(np.float32))
+
+    def predictions(self) -> Predictions:
+        """Return the answers, once all images were answered.
+
+        Raises:
+            ModelError: An answer is not a number.
+        """
+        return calibrated(self._card, self._logits, self._projected)
