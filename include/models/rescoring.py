@@ -59,7 +59,7 @@ class FeatureAnswers:
         """Answer the images at these places [b], of which these are the features [b, width]."""
         self._logits[places] = self._head.logits(features)
         if self._projection is not None:
-            self._projected[places] = self._projection.project(features.astype(np.float32))
+            self._projected[places] = self._projection.project(features)
 
     def predictions(self) -> Predictions:
         """Return the answers, once all images were answered.

@@ -34,6 +34,14 @@ N_INCOMING = 6
 IDLE_TRANSACTION_S = 0.2
 """How long the lock of a dead task is held here: nobody who is alive is that slow."""
 
+IN_FEATURES = [
+    "features/locate_loaded_features",
+    "features/written",
+    "features/named",
+    "features/copy_loaded_features 2",
+    "features/merge_features",
+    "lock/commit",
+]
 DEATHS: dict[str, list[str]] = {
     "open_training": ["runs/open_run"],
     "sync_training": ["catalog/merge_images", "lock/commit"],
@@ -89,7 +97,14 @@ DEATHS: dict[str, list[str]] = {
     "sync_incoming": ["catalog/merge_images", "lock/commit 2"],
     "plan": ["batches/written", "batches/named"],
     "preprocess_incoming": ["segments/named", "pixels/merge_pixels", "pixels/merge_quarantine", "lock/commit"],
-    "predict": ["models/written", "models/named 2", "pixels/locate_loaded_images", "answers/written", "answers/named"],
+    "predict": [
+        "models/written",
+        "models/named 2",
+        "pixels/locate_loaded_images",
+        *IN_FEATURES,
+        "answers/written",
+        "answers/named",
+    ],
     "commit": [
         "stages/put_file",
         "predictions/copy_loaded_predictions",
@@ -333,7 +348,7 @@ def test_the_lock_is_free(killed: Pipeline) -> None:
 def test_each_file_that_has_a_name_is_whole(undisturbed: Pipeline, killed: Pipeline) -> None:
     files = {name: path for name, path in killed.files().items() if not path.name.endswith(".tmp")}
     of_folder = {name.partition("/")[0] for name in files}
-    assert of_folder == {"answers", "batches", "fitted", "models", "segments"}, "the checkpoints are gone"
+    assert of_folder == {"answers", "batches", "features", "fitted", "models", "segments"}, "the checkpoints are gone"
     for name, path in files.items():
         kind = name.partition("/")[0]
         if kind in {"answers", "fitted"}:

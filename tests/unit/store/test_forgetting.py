@@ -365,7 +365,7 @@ def test_what_a_version_answers_meanwhile_is_not_written_down(
 
     monkeypatch.setattr(answering, "Predictor", lambda _: SimpleNamespace(predict=answers))
 
-    answered_now = answering.answer_batch(filled.warehouse, filled.store, batch, work_path="w")
+    answered_now = answering.answer_batch(filled.warehouse, filled.store, batch, work_path="w", keep_features=False)
 
     assert answered_now.n_images == 2
     assert of_image(filled, "x.png") == []
