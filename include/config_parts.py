@@ -257,6 +257,9 @@ class InferenceConfig(Part):
     rescore_on_promotion: Literal["none", "window", "all"] = "none"
     """Which images that an earlier version has answered a new champion answers, too: those of the window whose drift it
     was trained for, or all."""
+    keep_features: bool = True
+    """Whether what the network sees in an image is kept beside its pixels (4 kB an image at most): a version with the
+    same backbone, after a `head` training or a rollback, then answers it without the network."""
 
 
 class StoreConfig(Part):

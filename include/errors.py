@@ -169,5 +169,16 @@ class MissingSegmentError(StoreError):
         return f"segment {self.args[0]} is {self.args[1]}: preprocess its images again"
 
 
+class MissingFeaturesError(MissingSegmentError):
+    """A file of features (first argument) is missing or torn (second argument): its images are embedded again."""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} is {self.args[1]}: try again, and its images are embedded again"
+
+
+class UnstorableFeaturesError(ModelError):
+    """What a network sees in an image cannot be kept as float16."""
+
+
 class RunFailedError(CommandError):
     """A run that the command followed has failed."""

@@ -117,6 +117,8 @@ class ErasedRows(NamedTuple):
     n_images: int
     """Rows of images that are no longer staged; of the others, QUARANTINE says that they are not to be used."""
     n_pixels: int
+    n_features: int
+    """What networks saw in it."""
     n_forgotten: int
     """Versions that were not asked for before."""
     kept_contents: tuple[str, ...]
@@ -125,7 +127,8 @@ class ErasedRows(NamedTuple):
     @property
     def n_found(self) -> int:
         """All that was found."""
-        return self.n_predictions + self.n_labels + self.n_images + self.n_pixels + self.n_forgotten
+        n_copies = self.n_pixels + self.n_features
+        return self.n_predictions + self.n_labels + self.n_images + n_copies + self.n_forgotten
 
 
 def find_image(
@@ -206,6 +209,7 @@ def erase_rows(
             n_labels=warehouse.run("retention/delete_labels"),
             n_images=_delete_gone(warehouse, config),
             n_pixels=warehouse.run("retention/delete_pixels_of_contents", contents=lost or [""]),
+            n_features=warehouse.run("retention/delete_features_of_contents", contents=lost or [""]),
             n_forgotten=n_forgotten,
             kept_contents=kept,
         )

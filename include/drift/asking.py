@@ -130,6 +130,7 @@ def _readable(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path
         keys=tuple(located.keys[place] for place in places),
         locations=tuple(located.locations[place] for place in places),
         looks=tuple(located.looks[place] for place in places),
+        contents=tuple(located.contents[place] for place in places),
     )
 
 

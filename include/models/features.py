@@ -59,11 +59,14 @@ class FeatureProjection:
         with Compute().threads():  # one: several wait for each other longer than they compute
             return _fitted(torch.from_numpy(outputs).double())
 
-    def project(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Project the penultimate layer's outputs [n, n_outputs] to features [n, n_features]."""
+    def project(self, outputs: NDArray[np.float32] | NDArray[np.float16]) -> NDArray[np.float32]:
+        """Project the penultimate layer's outputs [n, n_outputs] to features [n, n_features].
+
+        In double precision, so that an image gets the same features in whatever company it is projected.
+        """
         # torch's threads are as many as a task may use; numpy's would be as many as there are cores
-        centred = torch.from_numpy(outputs) - torch.from_numpy(self.mean)
-        features: NDArray[np.float32] = (centred @ torch.from_numpy(self.components)).numpy()
+        centred = torch.from_numpy(outputs).double() - torch.from_numpy(self.mean).double()
+        features: NDArray[np.float32] = (centred @ torch.from_numpy(self.components).double()).float().numpy()
         return features
 
 

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from include.errors import ModelError
-from include.models.artefact import LoadedModel
+from include.models.artefact import LoadedModel, ModelCard
 from include.models.batches import gathered, in_order
 from include.models.calibration import softmax
 from include.models.choices import ChoiceCache
 from include.models.compute import IMAGENET, Compute, Normalisation
 from include.models.forward import ForwardPass, forward_pass
+from include.models.network import Outputs as NetworkOutputs
 from include.store.pixels import ImageSource
 
 log = logging.getLogger(__name__)
@@ -62,11 +63,12 @@ class Predictor:
         self._forward: ForwardPass | None = None
 
     @contextmanager
-    def ready(self, n_images: int, example: NDArray[np.uint8]) -> Iterator[None]:
+    def ready(self, n_images: int, example: NDArray[np.uint8], *, keep_features: bool = False) -> Iterator[None]:
         """Be ready to `answer` batches of pixels until the block ends, in the way that is fastest for so many.
 
         Args:
             n_images: How many images are to come in all.
+            keep_features: Whether `see` is called, too.
             example: The first of them, [b, s, s, 3] with b at least 1. Give `BATCH_SIZE` of them, or all if there are
                 fewer: half precision has to agree with float32 on them. They are not answered by this.
 
@@ -80,7 +82,7 @@ class Predictor:
             example,
             n_images=n_images,
             normalisation=Normalisation(card.normalisation.mean, card.normalisation.std),
-            want_features=self._projection is not None,
+            want_features=keep_features or self._projection is not None,
             cache=self._cache,
         ) as forward:
             self._forward = forward
@@ -101,18 +103,22 @@ class Predictor:
             ModelError: The images are of another size than the model was trained on, or an answer is not a number.
             RuntimeError: It is not ready.
         """
-        if self._forward is None:
-            raise RuntimeError("the predictor is not ready: answer within `with predictor.ready(…):`")
         if not len(pixels):
             return self._no_answers()
-        self._check_size(pixels)
-        logits, penultimate = self._forward(pixels)
-        features = self._projection.project(penultimate) if self._projection else penultimate
-        if not (np.isfinite(logits).all() and np.isfinite(features).all()):
-            raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
-        scores = softmax(logits, temperature=self._card.temperature).astype(np.float32)
-        labels = tuple(self._card.classes[index] for index in scores.argmax(axis=1))
-        return Predictions(labels, scores.max(axis=1), scores, features)
+        logits, penultimate = self._outputs(pixels)
+        return calibrated(self._card, logits, self._projection.project(penultimate) if self._projection else None)
+
+    def see(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what the penultimate layer says about a batch [b, s, s, 3], within a block that keeps features.
+
+        Returns:
+            [b, n_outputs].
+
+        Raises:
+            ModelError: The images are of another size than the model was trained on.
+            RuntimeError: It is not ready.
+        """
+        return self._outputs(pixels).penultimate
 
     def predict(self, images: ImageSource) -> Predictions:
         """Classify images, a batch at a time.
@@ -135,6 +141,12 @@ class Predictor:
             np.concatenate(features),
         )
 
+    def _outputs(self, pixels: NDArray[np.uint8]) -> NetworkOutputs:
+        if self._forward is None:
+            raise RuntimeError("the predictor is not ready: answer within `with predictor.ready(…):`")
+        self._check_size(pixels)
+        return self._forward(pixels)
+
     def _check_size(self, pixels: NDArray[np.uint8]) -> None:
         expected, side = self._card.preprocessing.size, pixels.shape[1]
         if side != expected:
@@ -151,6 +163,26 @@ class Predictor:
             np.empty((0, len(self._card.classes)), np.float32),
             np.empty((0, n_features), np.float32),
         )
+
+
+def calibrated(card: ModelCard, logits: NDArray[np.float32], features: NDArray[np.float32] | None) -> Predictions:
+    """Return the answers that a version gives by these logits.
+
+    Args:
+        card: The version's.
+        logits: [n, n_classes], at least one image.
+        features: [n, n_features], of the version's projection; None: it has none.
+
+    Raises:
+        ModelError: An answer is not a number.
+    """
+    if features is None:
+        features = np.empty((len(logits), 0), dtype=np.float32)
+    if not (np.isfinite(logits).all() and np.isfinite(features).all()):
+        raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
+    scores = softmax(logits, temperature=card.temperature).astype(np.float32)
+    labels = tuple(card.classes[index] for index in scores.argmax(axis=1))
+    return Predictions(labels, scores.max(axis=1), scores, features)
 
 
 def predict_logits(

@@ -15,6 +15,7 @@ from include.catalog.forgotten import Forgotten
 from include.catalog.keys import ImageKey
 from include.store.files import FileStore, sha256_of_file
 from include.store.findings import DecodedImages
+from include.store.preparation import LocatedImages
 from include.warehouse.loading import LOADED_PREDICTIONS
 
 if TYPE_CHECKING:  # torch, which nobody needs who has no answers
@@ -60,7 +61,7 @@ class AnswerFile:
         self._writer.close()
         self._folder.cleanup()
 
-    def add(self, images: DecodedImages, predictions: "Predictions") -> None:
+    def add(self, images: DecodedImages | LocatedImages, predictions: "Predictions") -> None:
         """Add the answers to some images, given in their order."""
         n_images = len(images.keys)
         now = datetime.now(UTC).replace(tzinfo=None)

@@ -12,6 +12,7 @@ from include.config import PipelineConfig
 from include.images.preprocessing import preprocessing_digest
 from include.models.architectures import build
 from include.models.artefact import save
+from include.models.backbone import backbone_digest
 from include.models.baseline import Baseline, build_baseline
 from include.models.calibration import fit_temperature, softmax
 from include.models.checkpoints import delete_checkpoints
@@ -105,6 +106,11 @@ def evaluate_and_register(
             "training_seconds": fitted.seconds,
             "fitted_path": fitted.weights_path,
             "weights_sha256": saved.weights_sha256,
+            "backbone_digest": backbone_digest(
+                measured.model,
+                architecture=config.model.architecture,
+                preprocessing_digest=preprocessing_digest(config.preprocessing),
+            ),
             CONDITIONS: fitted.conditions.to_json() if fitted.conditions else None,
         },
         n_training_images=fitted.n_training_images,

@@ -13,10 +13,19 @@ import pyarrow.parquet
 from include.catalog.forgotten import Forgotten
 from include.catalog.keys import ImageKey
 from include.errors import ConcurrentChangeError, MissingSegmentError, StoreError
+from include.store.backbone_features import FEATURES, BackboneId, FeatureReader, write_features
 from include.store.files import FileStore
-from include.store.leftovers import SEGMENTS, delete_unnamed, old_work_paths, pixel_segments, remove_work_paths
+from include.store.leftovers import (
+    SEGMENT_FOLDERS,
+    delete_unnamed,
+    forget_segments,
+    named_segments,
+    old_work_paths,
+    remove_work_paths,
+)
 from include.store.pixels import PixelLocation, PixelReader, write_segment
-from include.warehouse.loading import LOADED_PIXELS, loaded_rows
+from include.store.tensor_rows import RowLocation
+from include.warehouse.loading import LOADED_FEATURES, LOADED_PIXELS, loaded_rows
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -37,20 +46,27 @@ class _SegmentRow(NamedTuple):
     segment_row: int
 
 
+class _FeatureRow(NamedTuple):
+    content_sha256: str
+    preprocessing_digest: str
+    backbone_digest: str
+    segment_row: int
+
+
 class ErasedSegments(NamedTuple):
     """What became of the segments."""
 
     n_rewritten: int
-    """Written again without what PIXELS does not name."""
+    """Written again without what no table names."""
     n_deleted: int
 
 
-def erase_unnamed_pixels(warehouse: Warehouse, store: FileStore, *, work_path: str) -> ErasedSegments:
-    """Leave no pixels in the store that PIXELS does not name.
+def erase_unnamed_rows(warehouse: Warehouse, store: FileStore, *, work_path: str) -> ErasedSegments:
+    """Leave no pixels in the store that PIXELS does not name, and no features that FEATURES does not.
 
-    A segment that holds such pixels is written again without them, under the name that it then has; PIXELS follows, and
-    the old file is deleted. A segment of which PIXELS names nothing is deleted. Whatever was interrupted goes on when
-    this is called again: what is to be done follows from PIXELS and the names of the files.
+    A segment that holds such rows is written again without them, under the name that it then has; the table follows,
+    and the old file is deleted. A segment of which its table names nothing is deleted. Whatever was interrupted goes on
+    when this is called again: what is to be done follows from the tables and the names of the files.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -63,8 +79,9 @@ def erase_unnamed_pixels(warehouse: Warehouse, store: FileStore, *, work_path: s
     """
     n_rewritten = n_deleted = 0
     for _ in range(_MAX_PASSES):
-        files = [file for file in store.list_files(SEGMENTS) if not file.is_temporary]
-        segments = pixel_segments(warehouse, files, store)
+        listed = (file for folder in SEGMENT_FOLDERS for file in store.list_files(folder))
+        files = [file for file in listed if not file.is_temporary]
+        segments = named_segments(warehouse, files, store)
         held = {file.name for file in files}
         mixed = [row.segment for row in segments if row.holds_unnamed and row.segment in held]
         for segment in mixed:
@@ -79,25 +96,41 @@ def erase_unnamed_pixels(warehouse: Warehouse, store: FileStore, *, work_path: s
 
 
 def _rewrite(warehouse: Warehouse, store: FileStore, segment: str, *, work_path: str) -> None:
-    """Write what PIXELS names in a segment into another one, and let PIXELS say so."""
+    """Write what a table names in a segment into another one, and let the table say so."""
+    rewrite = _rewrite_features if segment.startswith(f"{FEATURES}/") else _rewrite_pixels
+    try:
+        rewrite(warehouse, store, segment, work_path=work_path)
+    except MissingSegmentError as error:
+        # Nobody can read it; without a name it is deleted, and what was in it is made again when it is needed.
+        log.warning("%s", error)
+        warehouse.alone(lambda: forget_segments(warehouse, [segment]))
+
+
+def _rewrite_pixels(warehouse: Warehouse, store: FileStore, segment: str, *, work_path: str) -> None:
     rows = warehouse.fetch("retention/select_segment_rows", _SegmentRow, segment=segment)
     if not rows:
         return
     digest = rows[0].preprocessing_digest
     contents = [row.content_sha256 for row in rows]
-    try:
-        pixels = PixelReader(store, [PixelLocation(segment, row.segment_row) for row in rows]).gather(
-            np.arange(len(rows))
-        )
-    except MissingSegmentError as error:
-        # Nobody can read it; without a name it is deleted, and its images are decoded again when they are needed.
-        log.warning("%s", error)
-        warehouse.alone(lambda: warehouse.run("retention/delete_segment_pixels", segments=[segment]))
-        return
+    locations = [PixelLocation(segment, row.segment_row) for row in rows]
+    pixels = PixelReader(store, locations).gather(np.arange(len(rows)))
     target = write_segment(store, pixels, preprocessing_digest=digest, content_digests=contents)
     moved = [("", "", "", content, target, place, *(None,) * 6) for place, content in enumerate(contents)]
     with loaded_rows(warehouse, LOADED_PIXELS, moved, work_path=work_path):
         warehouse.alone(lambda: warehouse.run("retention/move_pixels", segment=segment, preprocessing_digest=digest))
+
+
+def _rewrite_features(warehouse: Warehouse, store: FileStore, segment: str, *, work_path: str) -> None:
+    rows = warehouse.fetch("retention/select_feature_rows", _FeatureRow, segment=segment)
+    if not rows:
+        return
+    reader = FeatureReader(store, [RowLocation(segment, row.segment_row) for row in rows])
+    backbone = BackboneId(rows[0].preprocessing_digest, rows[0].backbone_digest, reader.width)
+    contents = [row.content_sha256 for row in rows]
+    target = write_features(store, backbone, reader.gather(np.arange(len(rows))), content_digests=contents)
+    moved = [(content, target, place) for place, content in enumerate(contents)]
+    with loaded_rows(warehouse, LOADED_FEATURES, moved, work_path=work_path):
+        warehouse.alone(lambda: warehouse.run("retention/move_features", segment=segment))
 
 
 def erase_from_lists(store: FileStore, forgotten: Forgotten) -> int:

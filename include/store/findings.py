@@ -52,10 +52,12 @@ class DecodedImages(NamedTuple):
     pixels: NDArray[np.uint8]
     """RGB, [n, size, size, 3], of each."""
     looks: tuple[ImageLook, ...]
+    contents: tuple[str, ...]
+    """The SHA-256 of each image's file."""
 
     def part(self, places: slice) -> "DecodedImages":
         """Return some of them."""
-        return DecodedImages(self.keys[places], self.pixels[places], self.looks[places])
+        return DecodedImages(self.keys[places], self.pixels[places], self.looks[places], self.contents[places])
 
 
 class _Readable(NamedTuple):
@@ -114,7 +116,8 @@ class Findings:
         rows = [image.row for image in used]
         pixels = batch.pixels if rows == list(range(len(batch.pixels))) else batch.pixels[rows]
         keys = tuple(self._images[image.index].key for image in used)
-        return DecodedImages(keys, pixels, tuple(look_of(batch.statistics[row]) for row in rows))
+        looks = tuple(look_of(batch.statistics[row]) for row in rows)
+        return DecodedImages(keys, pixels, looks, tuple(image.content_sha256 for image in used))
 
     def rows(self, locations: Mapping[str, PixelLocation]) -> list[tuple[object, ...]]:
         """Return the rows of `LOADED_PIXELS`.
@@ -161,4 +164,5 @@ def _together(images: Sequence[DecodedImages]) -> DecodedImages:
         tuple(key for some in images for key in some.keys),
         np.concatenate([some.pixels for some in images]),
         tuple(look for some in images for look in some.looks),
+        tuple(content for some in images for content in some.contents),
     )

@@ -15,7 +15,7 @@ from include.catalog.forgetting import ErasedRows, FoundImage, erase_rows, recor
 from include.catalog.forgotten import place_sha256, read_forgotten
 from include.catalog.runs import close_run
 from include.config import PipelineConfig
-from include.store.erasure import erase_abandoned, erase_from_lists, erase_thumbnails, erase_unnamed_pixels
+from include.store.erasure import erase_abandoned, erase_from_lists, erase_thumbnails, erase_unnamed_rows
 from include.store.files import FileStore
 from include.store.requested import erase_from_requested
 from include.warehouse.session import Warehouse
@@ -29,7 +29,7 @@ class ErasedFiles(NamedTuple):
     """What became of the files of the store."""
 
     n_rewritten: int
-    """Segments that were written again without pixels that nobody names."""
+    """Segments, of pixels or features, that were written again without what nobody names."""
     n_segments: int
     """Segments that were deleted."""
     n_lists: int
@@ -99,7 +99,7 @@ def forget_image(
 def _erase_files(
     warehouse: Warehouse, store: FileStore, found: FoundImage, rows: ErasedRows, *, work_path: str
 ) -> ErasedFiles:
-    segments = erase_unnamed_pixels(warehouse, store, work_path=work_path)
+    segments = erase_unnamed_rows(warehouse, store, work_path=work_path)
     # All that was ever forgotten, so that it is no matter what an interrupted request had found.
     forgotten = read_forgotten(warehouse)
     n_lists = erase_from_lists(store, forgotten) + erase_from_requested(store, forgotten)
@@ -117,6 +117,7 @@ def _outcome(found: FoundImage, rows: ErasedRows, files: ErasedFiles, *, actor: 
         (rows.n_predictions, "answer"),
         (rows.n_labels, "label"),
         (rows.n_pixels, "pixel set"),
+        (rows.n_features, "feature set"),
         (files.n_lists, "corrected list"),
         (files.n_thumbnails, "thumbnail"),
         (rows.n_images, "catalog row"),

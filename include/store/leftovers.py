@@ -6,25 +6,27 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from include.errors import StoreError
+from include.store.backbone_features import FEATURES
 from include.store.files import FileStore, StoredFile
+from include.store.pixels import SEGMENTS
 from include.warehouse.identifiers import WORK_STAGE, quote_identifier, stage_location
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
 
-SEGMENTS = "segments"
-"""The folder of the segments."""
+SEGMENT_FOLDERS = (SEGMENTS, FEATURES)
+"""The folders of segments: files of rows of many images, of their pixels or of what networks see in them."""
 
 _AT_ONCE = 50
 """Segments that are deleted in one transaction: other runs wait for as long as that takes."""
 
 
-class PixelSegment(NamedTuple):
-    """A segment that PIXELS names."""
+class NamedSegment(NamedTuple):
+    """A segment that PIXELS or FEATURES names."""
 
     segment: str
     holds_unnamed: bool
-    """Whether its file holds pixels that PIXELS does not name."""
+    """Whether its file holds rows that the table does not name."""
 
 
 class WorkPath(NamedTuple):
@@ -40,8 +42,8 @@ class _Named(NamedTuple):
     segment: str
 
 
-def pixel_segments(warehouse: Warehouse, files: Sequence[StoredFile], store: FileStore) -> list[PixelSegment]:
-    """Return the segments that PIXELS names.
+def named_segments(warehouse: Warehouse, files: Sequence[StoredFile], store: FileStore) -> list[NamedSegment]:
+    """Return the segments that PIXELS or FEATURES names.
 
     Args:
         warehouse: A session.
@@ -51,22 +53,23 @@ def pixel_segments(warehouse: Warehouse, files: Sequence[StoredFile], store: Fil
     Raises:
         StoreError: The store holds none of them: it is another store, or it is not mounted here.
     """
-    named = warehouse.fetch("retention/select_pixel_segments", PixelSegment)
+    named = warehouse.fetch("retention/select_all_segments", NamedSegment)
     held = {file.name for file in files}
     if named and not any(row.segment in held for row in named):
         raise StoreError(
-            f"the store {store.url} holds none of the {len(named)} segments that PIXELS names, so it is not the one "
-            "that the runs use: run this where it is mounted, with the DRIFTGATE_STORE of the workers (if its files "
-            "are lost, the next training and inference make them again)"
+            f"the store {store.url} holds none of the {len(named)} segments that PIXELS and FEATURES name, so it is "
+            "not the one that the runs use: run this where it is mounted, with the DRIFTGATE_STORE of the workers (if "
+            "its files are lost, the next training and inference make them again)"
         )
     return named
 
 
 def delete_unnamed(warehouse: Warehouse, store: FileStore, segments: Sequence[StoredFile]) -> list[StoredFile]:
-    """Delete those segments that PIXELS does not name, and return them.
+    """Delete those segments that neither PIXELS nor FEATURES names, and return them.
 
-    Each is looked up and deleted while no other transaction can name it. A run that finds one lying there, relies on it
-    and names it afterwards looks again after its own transaction, and writes it anew (see `preparation`).
+    Each is looked up and deleted while no other transaction can name it. A run that finds one of pixels lying there,
+    relies on it and names it afterwards looks again after its own transaction, and writes it anew (see `preparation`).
+    One of features is always written anew, and one that goes before it is named costs a network's second look.
 
     Raises:
         StoreError: One cannot be deleted.
@@ -84,6 +87,12 @@ def delete_unnamed(warehouse: Warehouse, store: FileStore, segments: Sequence[St
 
         deleted += warehouse.alone(delete)
     return deleted
+
+
+def forget_segments(warehouse: Warehouse, segments: Sequence[str]) -> None:
+    """Let no table name these segments any more; to be called in a transaction that is alone."""
+    for statement in ("retention/delete_segment_pixels", "retention/delete_segment_features"):
+        warehouse.run(statement, segments=list(segments))
 
 
 def old_work_paths(warehouse: Warehouse, *, age: timedelta) -> list[WorkPath]:

@@ -1,7 +1,8 @@
 """What is in the store, since when nobody has needed it, and why it is kept all the same.
 
 An image was last needed when it went from its stage or, while it is there, when it was last answered; before that, when
-it was first seen, and never before its pixels were written. A segment was last needed when the last of its images was.
+it was first seen, and never before its pixels were written. A segment, of pixels or of what networks see in them, was
+last needed when the last of its images was; features only while their backbone is the champion's or the previous one's.
 What a run leaves for its own tasks (batches, answers, trained networks, checkpoints), copies of models and the reports
 of drift checks (pages, pictures, snapshots in Evidently's workspace) are as old as their files. DRIFT_CHECKS keeps the
 row of a check whose report is gone: its REPORT_PATH then leads nowhere.
@@ -19,8 +20,10 @@ from pydantic import ValidationError
 from include.config import PipelineConfig
 from include.config_parts import PreprocessingConfig
 from include.images.preprocessing import preprocessing_digest
+from include.store.backbone_features import FEATURES
 from include.store.files import StoredFile
-from include.store.leftovers import SEGMENTS
+from include.store.leftovers import SEGMENT_FOLDERS
+from include.store.pixels import SEGMENTS
 from include.store.reports import REPORTS, WORKSPACE, is_of_history
 from include.store.requested import LABEL_REQUESTS
 from include.warehouse.session import Warehouse
@@ -30,9 +33,9 @@ log = logging.getLogger(__name__)
 LEAST_AGE = timedelta(days=1)
 """Nothing younger goes, whatever `store.keep_days` and `store.max_gb` say: a run that is under way may need it."""
 
-PIXELS = "pixels"
 _BY_FOLDER: Mapping[str, str] = {
-    SEGMENTS: PIXELS,
+    SEGMENTS: "pixels",
+    FEATURES: "features",
     "batches": "batches",
     "answers": "answers",
     "fitted": "trained networks",
@@ -112,7 +115,7 @@ class Thing(NamedTuple):
 
     kind: str
     files: tuple[StoredFile, ...]
-    """None: a segment that PIXELS names and the store has lost."""
+    """None: a segment that a table names and the store has lost."""
     age: timedelta
     """Since it was last needed."""
     keep: timedelta
@@ -120,7 +123,8 @@ class Thing(NamedTuple):
     kept_for: str | None
     """Why it is kept however old it is."""
     segment: str | None = None
-    """The segment, if it is one that PIXELS names."""
+    """The segment, if it is one that PIXELS or FEATURES names."""
+    is_segment: bool = False
 
     @property
     def amount(self) -> Amount:
@@ -136,7 +140,7 @@ class Thing(NamedTuple):
 def segment_things(
     warehouse: Warehouse, files: Sequence[StoredFile], config: PipelineConfig, *, keep: timedelta
 ) -> list[Thing]:
-    """Return the segments, those that PIXELS does not name among them.
+    """Return the segments, of pixels and of features, those that no table names among them.
 
     Args:
         warehouse: A session, in which the images that wait for an answer are loaded (LOADED_KEYS).
@@ -153,24 +157,26 @@ def segment_things(
         preprocessing_digests=_used_preprocessings(warehouse, config, keep_seconds=keep_seconds),
         keep_seconds=keep_seconds,
     )
-    held = {file.name: file for file in files if file.name.startswith(f"{SEGMENTS}/") and not file.is_temporary}
+    held = {file.name: file for file in files if _folder(file.name) in SEGMENT_FOLDERS and not file.is_temporary}
     things = []
     for row in rows:
         file = held.pop(row.segment, None)
         age = timedelta(seconds=row.seconds_unused)
         things.append(
             Thing(
-                kind=PIXELS,
+                kind=_BY_FOLDER[_folder(row.segment)],
                 files=(file,) if file else (),
                 # A segment that was lost and made again is younger than its rows.
                 age=min(age, _age(file)) if file else age,
                 keep=keep,
                 kept_for=None if row.need is None else Need(row.need).words,
                 segment=row.segment,
+                is_segment=True,
             )
         )
-    unnamed = (Thing(PIXELS, (file,), _age(file), keep, None) for file in held.values())
-    return [*things, *unnamed]
+    for name, file in held.items():
+        things.append(Thing(_BY_FOLDER[_folder(name)], (file,), _age(file), keep, None, is_segment=True))
+    return things
 
 
 def _used_preprocessings(warehouse: Warehouse, config: PipelineConfig, *, keep_seconds: int) -> list[str]:
@@ -200,7 +206,7 @@ def other_things(warehouse: Warehouse, files: Iterable[StoredFile], *, keep: tim
             grouped[_TEMPORARY, file.name].append(file)
         elif folder not in _BY_FOLDER or not rest:
             grouped[_OTHER, file.name].append(file)
-        elif folder != SEGMENTS:
+        elif folder not in SEGMENT_FOLDERS:
             grouped[folder, rest.partition("/")[0] if folder in _ONE_THING else rest].append(file)
     return [_other_thing(*named, tuple(found), keep=keep, cards=cards) for named, found in grouped.items()]
 
@@ -220,6 +226,10 @@ def _other_thing(folder: str, name: str, files: tuple[StoredFile, ...], *, keep:
         keep=LEAST_AGE if folder == _TEMPORARY else keep,
         kept_for=kept_for,
     )
+
+
+def _folder(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _age(file: StoredFile) -> timedelta:

@@ -1,40 +1,23 @@
 """The pixel store: segments of decoded images, of which only the rows that are asked for are read.
 
-A segment is a safetensors file with one tensor, `pixels`: uint8, [n, size, size, 3], RGB. Rows are read into the batch
-and not mapped into memory: pages of mapped files count as memory of the task (docs/adr/014-pixels-are-read.md).
+A segment is a safetensors file with one tensor, `pixels`: uint8, [n, size, size, 3], RGB (see `tensor_rows`).
 """
 
-import hashlib
-import json
-import os
-import weakref
 from collections.abc import Sequence
-from functools import lru_cache
-from io import RawIOBase
-from itertools import pairwise
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from include.errors import MissingSegmentError, StoreError
+from include.errors import MissingSegmentError
 from include.store.files import FileStore
+from include.store.tensor_rows import RowKind, RowLocation, RowReader, find_rows, write_rows_file
 
-MAX_OPEN = 256
-"""The most segments that a reader keeps open: a process may have some 1,000 files open, and segments may be many."""
+SEGMENTS = "segments"
+"""The folder of the segments."""
 
-_TENSOR = "pixels"
-_LENGTH_BYTES = 8
-"""A safetensors file starts with the length of its JSON header, as a little-endian unsigned integer of this size."""
-
-
-class PixelLocation(NamedTuple):
-    """Where the pixels of one image are."""
-
-    segment: str
-    """The segment's name in the store."""
-    row: int
+PixelLocation = RowLocation
+"""Where the pixels of one image are."""
 
 
 class ImageSource(Protocol):
@@ -45,6 +28,21 @@ class ImageSource(Protocol):
     def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the images at these places, in this order: RGB, [len(indices), size, size, 3]."""
         ...
+
+
+def _is_image_shape(shape: tuple[int, ...]) -> bool:
+    """Whether a shape is [n, size, size, 3] with at least one image."""
+    return len(shape) == 4 and shape[0] > 0 and shape[1] == shape[2] > 0 and shape[3] == 3
+
+
+_PIXELS = RowKind(
+    folder=SEGMENTS,
+    tensor="pixels",
+    dtype="U8",
+    rows="images",
+    allows=_is_image_shape,
+    describe=lambda shape: f"{shape[0]} px",
+)
 
 
 def write_segment(
@@ -72,72 +70,21 @@ def write_segment(
     if len(shapes) != 1 or not all(map(_is_image_shape, shapes)) or n_images != len(content_digests):
         kinds = ", ".join(f"{array.dtype} {array.shape}" for array in pixels)
         raise ValueError(f"{len(content_digests)} digests do not go with pixels {kinds}")
-    [shape] = shapes
-    identity = "\n".join([preprocessing_digest, *content_digests])
-    segment = f"segments/{hashlib.sha256(identity.encode()).hexdigest()}.safetensors"
+    segment = _PIXELS.name([preprocessing_digest, *content_digests])
     if store.exists(segment) and is_whole(store, segment):
         return segment
-    tensor = {"dtype": "U8", "shape": shape, "data_offsets": [0, sum(array.nbytes for array in pixels)]}
     metadata = {"preprocessing_digest": preprocessing_digest, "n_images": str(n_images)}
-    with store.new_file(segment) as path, path.open("wb", buffering=0) as file:
-        _write(file, _header({"__metadata__": metadata, _TENSOR: tensor}))
-        for array in pixels:
-            _write(file, np.ascontiguousarray(array).reshape(-1).data)
+    write_rows_file(store, _PIXELS, segment, *pixels, metadata=metadata)
     return segment
-
-
-def _header(entries: dict[str, object]) -> bytes:
-    """Return the start of a safetensors file; what follows it is aligned (see "Format" in its documentation)."""
-    text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % _LENGTH_BYTES)
-    return len(text).to_bytes(_LENGTH_BYTES, "little") + text
-
-
-def _write(file: RawIOBase, content: bytes | memoryview) -> None:
-    left = memoryview(content)
-    while left:
-        left = left[file.write(left) or 0 :]
 
 
 def is_whole(store: FileStore, segment: str) -> bool:
     """Whether a segment is there with all its bytes."""
     try:
-        _find_segment(store, segment)
+        find_rows(store, _PIXELS, segment)
     except MissingSegmentError:
         return False
     return True
-
-
-class _Segment(NamedTuple):
-    """Where the pixels of a segment are."""
-
-    name: str
-    path: Path
-    offset: int
-    """Of the first row, in bytes."""
-    n_rows: int
-    size: int
-
-
-class _OpenSegment:
-    """A segment's file, open for as long as something refers to it, so that a reader in another thread keeps it."""
-
-    def __init__(self, segment: _Segment) -> None:
-        self._segment = segment
-        try:
-            self._descriptor = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise MissingSegmentError(segment.name, "missing") from None
-        weakref.finalize(self, os.close, self._descriptor)
-
-    def read_rows(self, row: int, target: memoryview) -> None:
-        """Read from a row on until the target is full."""
-        offset = self._segment.offset + row * row_bytes(self._segment.size)
-        while target:
-            n_read = os.preadv(self._descriptor, [target], offset)
-            if not n_read:
-                raise MissingSegmentError(self._segment.name, "torn (it has become shorter)")
-            target, offset = target[n_read:], offset + n_read
 
 
 class PixelReader:
@@ -153,33 +100,15 @@ class PixelReader:
     """
 
     def __init__(self, store: FileStore, locations: Sequence[PixelLocation]) -> None:
-        if not locations:
-            raise ValueError("there are no images to read: locations is empty")
-        names = sorted({location.segment for location in locations})
-        numbers = {name: number for number, name in enumerate(names)}
-        self._segments = segments = [_find_segment(store, name) for name in names]
-        self._segment_of = np.array([numbers[location.segment] for location in locations], dtype=np.int64)
-        self._rows = np.array([location.row for location in locations], dtype=np.int64)
-        self._size = segments[0].size
-        for number, segment in enumerate(segments):
-            self._check(segment, self._rows[self._segment_of == number])
-        self._opened = lru_cache(MAX_OPEN)(lambda number: _OpenSegment(segments[number]))
-
-    def _check(self, segment: _Segment, rows: NDArray[np.int64]) -> None:
-        if segment.size != self._size:
-            raise StoreError(f"segment {segment.name} has images of {segment.size} px, others of {self._size} px")
-        if rows.min() < 0 or rows.max() >= segment.n_rows:
-            raise StoreError(
-                f"segment {segment.name} has {segment.n_rows} images, row {rows.max()} (or {rows.min()}) was wanted"
-            )
+        self._reader = RowReader(store, _PIXELS, locations)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._reader)
 
     @property
     def size(self) -> int:
         """The side of the images, in pixels."""
-        return self._size
+        return self._reader.row_shape[0]
 
     def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the images at these places, in this order: RGB, [len(indices), size, size, 3].
@@ -188,25 +117,8 @@ class PixelReader:
             MissingSegmentError: A segment has become shorter since, or has gone.
             StoreError: It cannot be read.
         """
-        segment_of = self._segment_of[indices]
-        rows = self._rows[indices]
-        images = np.empty((len(rows), self._size, self._size, 3), dtype=np.uint8)
-        target, n_bytes = images.reshape(-1).data, row_bytes(self._size)
-        for start, end in _runs(segment_of, rows):
-            number = int(segment_of[start])
-            try:
-                self._opened(number).read_rows(int(rows[start]), target[start * n_bytes : end * n_bytes])
-            except OSError as error:
-                name = self._segments[number].name
-                raise StoreError(f"segment {name} cannot be read: {error.strerror or error}") from error
+        images: NDArray[np.uint8] = self._reader.gather(indices)
         return images
-
-
-def _runs(segment_of: NDArray[np.int64], rows: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return start and end of each run of rows that follow each other in one segment: they are read at once."""
-    breaks = np.flatnonzero((np.diff(segment_of) != 0) | (np.diff(rows) != 1)) + 1
-    bounds = [0, *breaks.tolist(), len(rows)]
-    return list(pairwise(bounds)) if len(rows) else []
 
 
 class SubsetSource:
@@ -229,50 +141,6 @@ class SubsetSource:
         return self._source.gather(self._rows[indices])
 
 
-def _find_segment(store: FileStore, segment: str) -> _Segment:
-    """Find a segment's pixels."""
-    try:
-        path = store.local_path(segment)
-    except StoreError:
-        if store.exists(segment):
-            raise
-        raise MissingSegmentError(segment, "missing") from None
-    try:
-        offset, shape = _find_tensor(path)
-    except (ValueError, KeyError, TypeError) as error:
-        raise MissingSegmentError(segment, f"torn ({error})") from error
-    return _Segment(segment, path, offset, n_rows=shape[0], size=shape[1])
-
-
-def _find_tensor(path: Path) -> tuple[int, tuple[int, ...]]:
-    """Return the offset of the pixels in a segment's file, in bytes, and their shape.
-
-    See "Format" in the documentation of safetensors.
-
-    Raises:
-        ValueError, KeyError, TypeError: The file is not a whole segment.
-    """
-    n_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        header_length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
-        if header_length > n_bytes:
-            raise ValueError("its header is cut off")
-        tensor = json.loads(file.read(header_length))[_TENSOR]
-    shape = tuple(tensor["shape"])
-    begin, end = tensor["data_offsets"]
-    if tensor["dtype"] != "U8" or not _is_image_shape(shape):
-        raise ValueError(f"it holds {tensor['dtype']} {shape} and not U8 images")
-    start = _LENGTH_BYTES + header_length
-    if end - begin != int(np.prod(shape)) or n_bytes != start + end:
-        raise ValueError(f"it has {n_bytes:,} bytes, {start + int(np.prod(shape)):,} are needed")
-    return start + begin, shape
-
-
 def row_bytes(size: int) -> int:
     """Return the bytes of one image."""
     return size * size * 3
-
-
-def _is_image_shape(shape: tuple[int, ...]) -> bool:
-    """Whether a shape is [n, size, size, 3] with at least one image."""
-    return len(shape) == 4 and shape[0] > 0 and shape[1] == shape[2] > 0 and shape[3] == 3

@@ -45,6 +45,7 @@ class _LocatedImage(NamedTuple):
     brightness: float
     contrast: float
     sharpness: float
+    content_sha256: str
 
 
 class LocatedImages(NamedTuple):
@@ -53,6 +54,17 @@ class LocatedImages(NamedTuple):
     keys: tuple[ImageKey, ...]
     locations: tuple[PixelLocation, ...]
     looks: tuple[ImageLook, ...]
+    contents: tuple[str, ...]
+    """The SHA-256 of each image's file."""
+
+    def subset(self, places: Sequence[int]) -> "LocatedImages":
+        """Return the images at these places."""
+        return LocatedImages(
+            keys=tuple(self.keys[place] for place in places),
+            locations=tuple(self.locations[place] for place in places),
+            looks=tuple(self.looks[place] for place in places),
+            contents=tuple(self.contents[place] for place in places),
+        )
 
 
 class PreparedPart(NamedTuple):
@@ -249,4 +261,5 @@ def _located(warehouse: Warehouse, digest: str, *, without: frozenset[str] = fro
         looks=tuple(
             ImageLook(row.short_side, row.long_side, row.brightness, row.contrast, row.sharpness) for row in rows
         ),
+        contents=tuple(row.content_sha256 for row in rows),
     )

@@ -3,9 +3,9 @@
 A segment goes when nobody needs any of its images: it is never rewritten for those that are left.
 
 This is safe beside running runs. What one needs is protected by `Need`, or was written, or named, within the last day,
-which always stays. Rows of PIXELS go first, in a transaction that is alone, and then the files: who looks for the
-pixels in between makes them anew from the stage, and who was interrupted here has left a file that the next call finds
-without a name.
+which always stays. Rows of PIXELS and FEATURES go first, in a transaction that is alone, and then the files: who looks
+for the pixels in between makes them anew from the stage, and who was interrupted here has left a file that the next
+call finds without a name.
 """
 
 import logging
@@ -18,8 +18,15 @@ from datetime import timedelta
 from include.catalog.plan import pending_images
 from include.config import PipelineConfig
 from include.store.files import FileStore
-from include.store.leftovers import WorkPath, delete_unnamed, old_work_paths, pixel_segments, remove_work_paths
-from include.store.needs import LEAST_AGE, NOTHING, PIXELS, Amount, Thing, other_things, segment_things
+from include.store.leftovers import (
+    WorkPath,
+    delete_unnamed,
+    forget_segments,
+    named_segments,
+    old_work_paths,
+    remove_work_paths,
+)
+from include.store.needs import LEAST_AGE, NOTHING, Amount, Thing, other_things, segment_things
 from include.warehouse.loading import LOADED_KEYS, loaded_rows
 from include.warehouse.session import Warehouse
 
@@ -70,7 +77,7 @@ def prune(warehouse: Warehouse, store: FileStore, config: PipelineConfig, *, dry
     """
     started = time.monotonic()
     files = store.list_files()
-    pixel_segments(warehouse, files, store)
+    named_segments(warehouse, files, store)
     keep = max(timedelta(days=config.store.keep_days), LEAST_AGE)
     others = other_things(warehouse, files, keep=keep)
     work = old_work_paths(warehouse, age=LEAST_AGE)
@@ -84,7 +91,7 @@ def prune(warehouse: Warehouse, store: FileStore, config: PipelineConfig, *, dry
         removed, left = _divided(things, max_bytes=_max_bytes(config))
         named = [thing.segment for thing in removed if thing.segment is not None]
         if named and not dry_run:
-            warehouse.run("retention/delete_segment_pixels", segments=named)
+            forget_segments(warehouse, named)
         return removed, left
 
     with loaded_rows(warehouse, LOADED_KEYS, pending_images(warehouse, config), work_path=work_path):
@@ -125,11 +132,11 @@ def _divided(things: Sequence[Thing], *, max_bytes: int | None) -> tuple[list[Th
 
 def _delete(warehouse: Warehouse, store: FileStore, things: Sequence[Thing]) -> list[Thing]:
     """Delete files, and return what was not: it has been needed again meanwhile."""
-    segments = [thing for thing in things if thing.kind == PIXELS]
+    segments = [thing for thing in things if thing.is_segment]
     files = [file for thing in segments for file in thing.files]
     deleted = {file.name for file in delete_unnamed(warehouse, store, files)}
     kept = [thing for thing in segments if any(file.name not in deleted for file in thing.files)]
-    return kept + _delete_others(store, [thing for thing in things if thing.kind != PIXELS])
+    return kept + _delete_others(store, [thing for thing in things if not thing.is_segment])
 
 
 def _delete_others(store: FileStore, things: Sequence[Thing]) -> list[Thing]:

@@ -94,6 +94,11 @@ LOADED_PIXELS = LoadedTable(
         ]
     ),
 )
+LOADED_FEATURES = LoadedTable(
+    "features/create_loaded_features",
+    "features/copy_loaded_features",
+    pa.schema([("CONTENT_SHA256", pa.string()), ("SEGMENT", pa.string()), ("SEGMENT_ROW", pa.int64())]),
+)
 LOADED_PREDICTIONS = LoadedTable(
     "predictions/create_loaded_predictions",
     "predictions/copy_loaded_predictions",

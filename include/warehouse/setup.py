@@ -23,6 +23,7 @@ _TABLES_AND_VIEWS = (
     "snapshots",
     "snapshot_images",
     "pixels",
+    "features",
     "model_versions",
     "model_events",
     "recalls",

@@ -11,6 +11,7 @@ from driftgate.hooks import WarehouseHook
 from include.config import PipelineConfig
 from include.warehouse.identifiers import WORK_STAGE, pipeline_identifiers, stage_location
 from include.warehouse.loading import (
+    LOADED_FEATURES,
     LOADED_KEYS,
     LOADED_LABELS,
     LOADED_PIXELS,
@@ -36,6 +37,7 @@ VALUES: dict[str, Any] = {
     "approvers": '[{"id": "ann", "name": "ann"}]',
     "artifact_path": "ab12/",
     "at": datetime(2026, 1, 1),
+    "backbone_digest": "b0",
     "challenger": 2,
     "champion_event_seq": 1,
     "champion_snapshot_id": "5b",
@@ -126,6 +128,7 @@ VALUES: dict[str, Any] = {
 }
 
 ROWS: dict[LoadedTable, tuple[object, ...]] = {
+    LOADED_FEATURES: ("c0ffee", "features/a", 0),
     LOADED_KEYS: ("TRAINING_IMAGES", "a/1.png", "e"),
     LOADED_LABELS: ("TRAINING_IMAGES", "a/1.png", "a", "person"),
     LOADED_REQUESTS: ("INCOMING_IMAGES", "a/1.png", "e", "random", "a", 0.9, None, 1),

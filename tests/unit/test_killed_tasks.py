@@ -97,6 +97,12 @@ DEATHS: dict[str, list[str]] = {
         "pixels/merge_quarantine",
         "lock/commit",
         "pixels/locate_loaded_images",
+        "features/locate_loaded_features",
+        "features/written",
+        "features/named",
+        "features/copy_loaded_features 2",
+        "features/merge_features",
+        "lock/commit",
         "answers/written",
         "answers/named",
     ],
@@ -343,7 +349,7 @@ def test_the_lock_is_free(killed: Pipeline) -> None:
 def test_each_file_that_has_a_name_is_whole(undisturbed: Pipeline, killed: Pipeline) -> None:
     files = {name: path for name, path in killed.files().items() if not path.name.endswith(".tmp")}
     of_folder = {name.partition("/")[0] for name in files}
-    assert of_folder == {"answers", "batches", "fitted", "models", "segments"}, "the checkpoints are gone"
+    assert of_folder == {"answers", "batches", "features", "fitted", "models", "segments"}, "the checkpoints are gone"
     for name, path in files.items():
         kind = name.partition("/")[0]
         if kind in {"answers", "fitted"}:

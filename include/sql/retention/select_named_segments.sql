@@ -1,5 +1,9 @@
--- Those of these segments that PIXELS names.
+-- Those of these segments that PIXELS or FEATURES names.
 -- Bound: segments
-SELECT DISTINCT SEGMENT
+SELECT SEGMENT
 FROM PIXELS
+WHERE SEGMENT IN (%(segments)s)
+UNION DISTINCT
+SELECT SEGMENT
+FROM FEATURES
 WHERE SEGMENT IN (%(segments)s)

@@ -1,9 +1,11 @@
--- Every segment that PIXELS names: the first reason to keep it (null: none; `Need` of include/store/needs.py says what
--- each means), and the seconds since an image in it was last needed. LOADED_KEYS has the images that wait.
+-- Every segment that PIXELS or FEATURES names: the first reason to keep it (null: none; `Need` of
+-- include/store/needs.py says what each means), and the seconds since an image in it was last needed. LOADED_KEYS has the images that wait.
+-- Features are needed as long as their backbone is the champion's or that of the version before it.
 -- Bound: training_stage, incoming_stage, preprocessing_digests, keep_seconds
 WITH KEPT_VERSIONS AS (
     SELECT
         MODEL_VERSIONS.SNAPSHOT_ID,
+        MODEL_VERSIONS.METRICS:backbone_digest::VARCHAR AS BACKBONE_DIGEST,
         ROW_NUMBER() OVER (ORDER BY SERVING_VERSIONS.PREFERENCE) AS NEED
     FROM SERVING_VERSIONS
     INNER JOIN MODEL_VERSIONS ON SERVING_VERSIONS.VERSION = MODEL_VERSIONS.VERSION
@@ -95,19 +97,42 @@ CONTENTS AS (
         MAX(USED_AT) AS USED_AT
     FROM STANDING
     GROUP BY CONTENT_SHA256
+),
+
+USED_BACKBONES AS (
+    SELECT DISTINCT BACKBONE_DIGEST FROM KEPT_VERSIONS
+),
+
+SEGMENT_ROWS AS (
+    SELECT
+        SEGMENT,
+        CONTENT_SHA256,
+        WRITTEN_AT,
+        PREPROCESSING_DIGEST IN (%(preprocessing_digests)s) AS IS_USED
+    FROM PIXELS
+    UNION ALL
+    SELECT
+        FEATURES.SEGMENT,
+        FEATURES.CONTENT_SHA256,
+        FEATURES.WRITTEN_AT,
+        USED_BACKBONES.BACKBONE_DIGEST IS NOT NULL AS IS_USED
+    FROM FEATURES
+    LEFT JOIN USED_BACKBONES ON FEATURES.BACKBONE_DIGEST = USED_BACKBONES.BACKBONE_DIGEST
 )
 
 SELECT
-    PIXELS.SEGMENT,
+    SEGMENT_ROWS.SEGMENT,
     COUNT(*) AS N_IMAGES,
     MIN(CONTENTS.NEED) AS NEED,
     DATEDIFF(
-        SECOND, MAX(GREATEST(PIXELS.WRITTEN_AT, COALESCE(CONTENTS.USED_AT, PIXELS.WRITTEN_AT))), SYSDATE()
+        SECOND,
+        MAX(GREATEST(SEGMENT_ROWS.WRITTEN_AT, COALESCE(CONTENTS.USED_AT, SEGMENT_ROWS.WRITTEN_AT))),
+        SYSDATE()
     ) AS SECONDS_UNUSED
-FROM PIXELS
+FROM SEGMENT_ROWS
 LEFT JOIN CONTENTS
     ON
-        PIXELS.CONTENT_SHA256 = CONTENTS.CONTENT_SHA256
-        AND PIXELS.PREPROCESSING_DIGEST IN (%(preprocessing_digests)s)
-GROUP BY PIXELS.SEGMENT
-ORDER BY PIXELS.SEGMENT
+        SEGMENT_ROWS.CONTENT_SHA256 = CONTENTS.CONTENT_SHA256
+        AND SEGMENT_ROWS.IS_USED
+GROUP BY SEGMENT_ROWS.SEGMENT
+ORDER BY SEGMENT_ROWS.SEGMENT

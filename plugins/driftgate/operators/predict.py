@@ -24,5 +24,6 @@ class PredictOperator(PreprocessOperator):
             stages=task.config.stages,
             run_id=task.run_id,
             work_path=task.work_path,
+            keep_features=task.config.inference.keep_features,
         )
         return {"path": answers.path, "n_images": answers.n_images}

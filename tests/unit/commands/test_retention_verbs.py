@@ -141,6 +141,7 @@ def test_forget_as_json(capsys, config, image):
         "n_labels": 0,
         "n_images": 1,
         "n_pixels": 1,
+        "n_features": 0,
         "n_rewritten": 1,
         "n_segments": 1,
         "n_lists": 0,

@@ -162,6 +162,7 @@ class FilledStore:
             ("IMAGES", "GONE_AT"),
             ("PREDICTIONS", "PRED_TIMESTAMP"),
             ("PIXELS", "WRITTEN_AT"),
+            ("FEATURES", "WRITTEN_AT"),
             ("SNAPSHOTS", "CREATED_AT"),
             ("RUNS", "STARTED_AT"),
         ):

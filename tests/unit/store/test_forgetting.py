@@ -256,7 +256,7 @@ def test_interrupted_nothing_leads_to_the_pixels_and_run_again_it_finishes(
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    for step in ("erase_unnamed_pixels", "erase_from_lists", "erase_abandoned", "close_run"):
+    for step in ("erase_unnamed_rows", "erase_from_lists", "erase_abandoned", "close_run"):
         with monkeypatch.context() as patched:
             patched.setattr(forgetting, step, killed)
             with pytest.raises(KeyboardInterrupt):
@@ -367,7 +367,13 @@ def test_what_a_version_answers_meanwhile_is_not_written_down(
     monkeypatch.setattr(prediction, "Predictor", lambda _: predictor)
 
     answered_now = answering.answer_batch(
-        filled.warehouse, filled.store, batch, stages=filled.config.stages, run_id=filled.run("i"), work_path="w"
+        filled.warehouse,
+        filled.store,
+        batch,
+        stages=filled.config.stages,
+        run_id=filled.run("i"),
+        work_path="w",
+        keep_features=False,
     )
 
     assert answered_now.n_images == 2

@@ -106,7 +106,7 @@ def test_what_was_read_of_a_segment_does_not_stay_in_memory(store: FileStore) ->
 
 def test_of_many_segments_only_some_are_open_at_once(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     # Given more segments than a reader may keep open
-    monkeypatch.setattr("include.store.pixels.MAX_OPEN", 4)
+    monkeypatch.setattr("include.store.tensor_rows.MAX_OPEN", 4)
     pixels = images(20, seed=0)
     names = [write(store, pixels[row : row + 1], name=f"s{row}-") for row in range(20)]
     reader = PixelReader(store, [PixelLocation(name, 0) for name in names])

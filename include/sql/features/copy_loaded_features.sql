@@ -1,0 +1,11 @@
+-- Contents and the places of their features, from Parquet files of the work stage.
+-- Identifiers: location
+COPY INTO LOADED_FEATURES
+FROM (
+    SELECT
+        $1:CONTENT_SHA256::VARCHAR,
+        $1:SEGMENT::VARCHAR,
+        $1:SEGMENT_ROW::NUMBER
+    FROM {location}
+)
+FILE_FORMAT = (TYPE = PARQUET USE_LOGICAL_TYPE = TRUE)

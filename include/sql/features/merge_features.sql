@@ -1,0 +1,27 @@
+-- Where the features of the loaded contents lie now; those that were made anew (their file was lost) move.
+-- Bound: preprocessing_digest, backbone_digest
+MERGE INTO FEATURES
+USING (
+    SELECT
+        CONTENT_SHA256,
+        SEGMENT,
+        SEGMENT_ROW
+    FROM LOADED_FEATURES
+    WHERE SEGMENT IS NOT NULL
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY CONTENT_SHA256 ORDER BY SEGMENT, SEGMENT_ROW) = 1
+) AS EMBEDDED
+    ON
+        FEATURES.CONTENT_SHA256 = EMBEDDED.CONTENT_SHA256
+        AND FEATURES.PREPROCESSING_DIGEST = %(preprocessing_digest)s
+        AND FEATURES.BACKBONE_DIGEST = %(backbone_digest)s
+WHEN MATCHED THEN UPDATE SET FEATURES.SEGMENT = EMBEDDED.SEGMENT, FEATURES.SEGMENT_ROW = EMBEDDED.SEGMENT_ROW
+WHEN NOT MATCHED THEN
+    INSERT (CONTENT_SHA256, PREPROCESSING_DIGEST, BACKBONE_DIGEST, SEGMENT, SEGMENT_ROW, WRITTEN_AT)
+    VALUES (
+        EMBEDDED.CONTENT_SHA256,
+        %(preprocessing_digest)s,
+        %(backbone_digest)s,
+        EMBEDDED.SEGMENT,
+        EMBEDDED.SEGMENT_ROW,
+        SYSDATE()
+    )
