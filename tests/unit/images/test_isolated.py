@@ -164,7 +164,7 @@ def test_a_hanging_decoder_ends_by_itself_when_the_one_that_asked_is_gone() -> N
             env=os.environ | {"PYTHONPATH": str(HOSTILE.parents[3])},
             pass_fds=shared,
         )
-        process.communicate(REQUEST.pack(1, 16) + LENGTH.pack(4), timeout=30)
+        process.communicate(REQUEST.pack(1, 16, 2) + LENGTH.pack(4), timeout=30)
 
     assert process.returncode == -signal.SIGALRM
 
