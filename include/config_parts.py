@@ -95,6 +95,8 @@ class PreprocessingConfig(Part):
 
     size: int = Field(default=96, ge=8, le=1024)
     """The side of the square that an image is resized to, in pixels."""
+    jpeg_detail: Literal[1, 2] = 2
+    """A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where it then still is so many times as large as the square."""
 
 
 class ModelConfig(Part):

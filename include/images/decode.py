@@ -81,7 +81,7 @@ class DecodedImage:
     statistics: ImageStatistics
 
 
-def decode(content: bytes, *, size: int, turn: Turn = nullcontext) -> DecodedImage:
+def decode(content: bytes, *, size: int, jpeg_detail: int = 2, turn: Turn = nullcontext) -> DecodedImage:
     """Decode a JPEG, PNG, WEBP, BMP, GIF or TIFF file (the first frame) and resize it to a square.
 
     The whole image is squeezed into the square, so that nothing at its border is lost. It is turned upright by its EXIF
@@ -91,6 +91,7 @@ def decode(content: bytes, *, size: int, turn: Turn = nullcontext) -> DecodedIma
     Args:
         content: The bytes of the file.
         size: The side of the square, in pixels, at least 3.
+        jpeg_detail: A JPEG is decoded at 1/2, 1/4 or 1/8 where it then still is so many times as large as the square.
         turn: Entered while a large image is held in memory.
 
     Raises:
@@ -102,7 +103,7 @@ def decode(content: bytes, *, size: int, turn: Turn = nullcontext) -> DecodedIma
         raise UnreadableImageError(f"is too large: {len(content):,} bytes, more than {MAX_BYTES:,}")
     image_type = file_type(content)
     try:
-        return _decode(image_type, content, size, turn)
+        return _decode(image_type, content, size, jpeg_detail, turn)
     except _DECODER_ERRORS as error:
         raise UnreadableImageError(_reason(image_type, error)) from error
 
@@ -120,7 +121,9 @@ def file_type(start: bytes) -> type[ImageFile.ImageFile]:
     raise UnreadableImageError(f"is not an image ({', '.join(FORMATS)}): starts with {shown}")
 
 
-def _decode(file_type: type[ImageFile.ImageFile], content: bytes, size: int, turn: Turn) -> DecodedImage:
+def _decode(
+    file_type: type[ImageFile.ImageFile], content: bytes, size: int, jpeg_detail: int, turn: Turn
+) -> DecodedImage:
     # Not by Image.open: it raises or warns about large images before their size can be told, its limit belongs to the
     # whole process, and its set of formats is loaded at first use, which is not safe in threads.
     with file_type(io.BytesIO(content)) as image:
@@ -129,8 +132,8 @@ def _decode(file_type: type[ImageFile.ImageFile], content: bytes, size: int, tur
             raise UnreadableImageError(
                 f"is too large: {width} x {height} pixels, more than {MAX_PIXELS:,} or a side over {MAX_SIDE:,}"
             )
-        # A JPEG decodes several times faster at 1/2, 1/4 or 1/8; at twice the target nothing visible is lost.
-        image.draft(None, (2 * size, 2 * size))
+        # A JPEG decodes several times faster at 1/2, 1/4 or 1/8 (docs/adr/025-one-inference-engine.md).
+        image.draft(None, (jpeg_detail * size, jpeg_detail * size))
         is_large = image.width * image.height > LARGE_PIXELS
         with turn() if is_large else nullcontext():
             image.load()

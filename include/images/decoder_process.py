@@ -24,8 +24,8 @@ from include.errors import UnreadableImageError
 from include.images.decode import Turn, decode
 from include.images.statistics import ImageStatistics
 
-REQUEST = struct.Struct("<II")
-"""How many files follow each other, and the side of the square in pixels; then the bytes of each, as `LENGTH`."""
+REQUEST = struct.Struct("<III")
+"""How many files there are, the side of the square in pixels, the detail of a JPEG; then all lengths, as `LENGTH`."""
 LENGTH = struct.Struct("<Q")
 DONE = b"."
 """What is sent when the process is ready, and whenever all files of a request are done."""
@@ -102,14 +102,14 @@ def serve(
 
     _say_done(answers)
     while header := requests.read(REQUEST.size):
-        n_files, size = REQUEST.unpack(header)
+        n_files, size, jpeg_detail = REQUEST.unpack(header)
         lengths = [length for (length,) in LENGTH.iter_unpack(requests.read(LENGTH.size * n_files))]
         offset = 0
         for place, length in enumerate(lengths):
             content = os.pread(contents, length, offset)
             offset += length
             _set_timers(seconds)
-            pixels, slot = _decoded(content, size, turn)
+            pixels, slot = _decoded(content, size, jpeg_detail, turn)
             _set_timers(0)
             os.pwrite(results, pixels, n_files * SLOT_BYTES + place * row_bytes(size))
             os.pwrite(results, slot, place * SLOT_BYTES)
@@ -122,10 +122,10 @@ def _set_timers(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, PATIENCE * seconds)
 
 
-def _decoded(content: bytes, size: int, turn: Turn) -> tuple[bytes, bytes]:
+def _decoded(content: bytes, size: int, jpeg_detail: int, turn: Turn) -> tuple[bytes | memoryview, bytes]:
     """Return the pixels of an image, if it has any, and what is said of it."""
     try:
-        image = decode(content, size=size, turn=turn)
+        image = decode(content, size=size, jpeg_detail=jpeg_detail, turn=turn)
     except UnreadableImageError as error:
         return b"", pack_slot(Kind.UNREADABLE, str(error).encode()[:_MOST_SAID])
     except MemoryError:
@@ -134,7 +134,7 @@ def _decoded(content: bytes, size: int, turn: Turn) -> tuple[bytes, bytes]:
         return b"", pack_slot(Kind.FAILED, traceback.format_exc().encode(errors="replace")[-_MOST_SAID:])
     s = image.statistics
     said = _STATISTICS.pack(s.width, s.height, s.brightness, s.contrast, s.sharpness)
-    return image.pixels.tobytes(), pack_slot(Kind.DECODED, said)
+    return image.pixels.data, pack_slot(Kind.DECODED, said)
 
 
 def _say_done(answers: BinaryIO) -> None:

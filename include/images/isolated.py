@@ -96,20 +96,20 @@ class Decoders:
             process.end()
         self._large_turn.close()
 
-    def decode(self, content: bytes, *, size: int) -> DecodedImage:
+    def decode(self, content: bytes, *, size: int, jpeg_detail: int = 2) -> DecodedImage:
         """Decode one image as `include.images.decode.decode` does, whose arguments these are.
 
         Raises:
             UnreadableImageError, OutOfMemoryError: The image's outcome, see `decode_all`.
             DecoderError: As there.
         """
-        decoded = self.decode_all([content], size=size)
+        decoded = self.decode_all([content], size=size, jpeg_detail=jpeg_detail)
         [outcome] = decoded.outcomes
         if isinstance(outcome, Exception):
             raise outcome
         return DecodedImage(decoded.pixels[0], outcome)
 
-    def decode_all(self, contents: Sequence[bytes], *, size: int) -> DecodedImages:
+    def decode_all(self, contents: Sequence[bytes], *, size: int, jpeg_detail: int = 2) -> DecodedImages:
         """Decode images, one after the other, in one process.
 
         One that ends its process, or finds no memory, is tried once more, by a new one: an image before it may have
@@ -124,29 +124,29 @@ class Decoders:
         with self._turns:
             while len(outcomes) < len(contents):
                 start = len(outcomes)
-                outcomes += self._decode(self._take(), contents[start:], pixels[start:])
+                outcomes += self._decode(self._take(), contents[start:], pixels[start:], jpeg_detail)
         return DecodedImages(pixels, tuple(outcomes))
 
     def _decode(
-        self, process: "_DecoderProcess", contents: Sequence[bytes], pixels: NDArray[np.uint8]
+        self, process: "_DecoderProcess", contents: Sequence[bytes], pixels: NDArray[np.uint8], jpeg_detail: int
     ) -> list[Outcome]:
         """Return what came of the first images: of all, or up to one that has ended the process."""
-        answers = process.ask(contents, pixels)
+        answers = process.ask(contents, pixels, jpeg_detail)
         self._keep(process)
         outcomes: list[Outcome] = []
         for place, (kind, said) in enumerate(answers.slots):
             again = kind is Kind.OUT_OF_MEMORY
-            outcomes.append(self._alone(contents[place], pixels[place]) if again else _outcome(kind, said))
+            outcomes.append(self._alone(contents[place], pixels[place], jpeg_detail) if again else _outcome(kind, said))
         if answers.died:
             suspect = contents[len(outcomes)]
             log.warning("an image of %d bytes %s: it is tried once more", len(suspect), self._harm(answers.died))
-            outcomes.append(self._alone(suspect, pixels[len(outcomes)]))
+            outcomes.append(self._alone(suspect, pixels[len(outcomes)], jpeg_detail))
         return outcomes
 
-    def _alone(self, content: bytes, pixels: NDArray[np.uint8]) -> Outcome:
+    def _alone(self, content: bytes, pixels: NDArray[np.uint8], jpeg_detail: int) -> Outcome:
         """Return what comes of an image in a process that has decoded no other one."""
         process = self._new()
-        answers = process.ask([content], pixels[np.newaxis])
+        answers = process.ask([content], pixels[np.newaxis], jpeg_detail)
         self._keep(process)
         if not answers.died:
             [(kind, said)] = answers.slots
@@ -250,17 +250,18 @@ class _DecoderProcess:
             self.end()
             raise died
 
-    def ask(self, contents: Sequence[bytes], pixels: NDArray[np.uint8]) -> _Answers:
+    def ask(self, contents: Sequence[bytes], pixels: NDArray[np.uint8], jpeg_detail: int) -> _Answers:
         """Let it decode files.
 
         Args:
             contents: The files.
             pixels: Where the pixels go, [len(contents), size, size, 3].
+            jpeg_detail: See `include.images.decode.decode`.
         """
         n_files, size = len(contents), pixels.shape[1]
         results = self._results.fileno()
         os.pwrite(results, bytes(n_files * SLOT_BYTES), 0)
-        died = self._request(contents, size)
+        died = self._request(contents, size, jpeg_detail)
         slots = self._slots(n_files)
         if slots:
             # Past those of images that were decoded there may be nothing to read.
@@ -269,14 +270,14 @@ class _DecoderProcess:
             self.end()
         return _Answers(slots, died)
 
-    def _request(self, contents: Sequence[bytes], size: int) -> _DecoderDiedError | None:
+    def _request(self, contents: Sequence[bytes], size: int, jpeg_detail: int) -> _DecoderDiedError | None:
         """Wait until all files are done; return what has ended the process before."""
         offset = 0
         for content in contents:
             offset += os.pwrite(self._contents.fileno(), content, offset)
         lengths = b"".join(LENGTH.pack(len(content)) for content in contents)
         with suppress(BrokenPipeError):
-            self._requests.write(REQUEST.pack(len(contents), size) + lengths)
+            self._requests.write(REQUEST.pack(len(contents), size, jpeg_detail) + lengths)
             self._requests.flush()
         died = self._wait()
         if offset > _KEPT_BYTES:

@@ -90,6 +90,7 @@ def preprocess(
     urls: Sequence[str],
     *,
     size: int,
+    jpeg_detail: int = 2,
     refresh: Callable[[int], str] | None = None,
     n_threads: int = N_THREADS,
     n_decoders: int | None = None,
@@ -100,7 +101,9 @@ def preprocess(
         DecoderError: As there.
     """
     with closing(
-        preprocessed(urls, size=size, refresh=refresh, n_threads=n_threads, n_decoders=n_decoders)
+        preprocessed(
+            urls, size=size, jpeg_detail=jpeg_detail, refresh=refresh, n_threads=n_threads, n_decoders=n_decoders
+        )
     ) as portions:
         return joined(list(portions), size=size)
 
@@ -109,6 +112,7 @@ def preprocessed(
     urls: Sequence[str],
     *,
     size: int,
+    jpeg_detail: int = 2,
     refresh: Callable[[int], str] | None = None,
     n_threads: int = N_THREADS,
     n_decoders: int | None = None,
@@ -121,6 +125,7 @@ def preprocessed(
     Args:
         urls: Where the images are.
         size: The side of the square that they are resized to, in pixels.
+        jpeg_detail: See `include.images.decode.decode`.
         refresh: Returns a new URL for an index whose URL has expired; see `fetch_all`.
         n_threads: How many images are fetched at once.
         n_decoders: How many are decoded at once; by default as many as this process has cores, and at most 8.
@@ -137,7 +142,7 @@ def preprocessed(
     portions = [range(start, min(start + n_portion, len(urls))) for start in range(0, len(urls), n_portion)]
     n_contents = n_unreadable = n_failed = 0
     with Decoders(n_processes=n_decoders) as decoders, Fetcher(n_connections=n_workers) as fetcher:
-        prepare = _Portions(fetcher, decoders, urls, size=size, refresh=refresh)
+        prepare = _Portions(fetcher, decoders, urls, size=size, jpeg_detail=jpeg_detail, refresh=refresh)
         with closing(map_ordered(prepare, portions, n_threads=n_workers, look_ahead=look_ahead)) as batches:
             for batch in batches:
                 n_contents += len(batch.pixels)
@@ -212,6 +217,7 @@ class _Portions:
         decoders: Decode them.
         urls: Where the images are.
         size: The side of the square that they are resized to, in pixels.
+        jpeg_detail: See `include.images.decode.decode`.
         refresh: Returns a new URL for an index whose URL has expired.
     """
 
@@ -222,12 +228,14 @@ class _Portions:
         urls: Sequence[str],
         *,
         size: int,
+        jpeg_detail: int,
         refresh: Callable[[int], str] | None,
     ) -> None:
         self._fetcher = fetcher
         self._decoders = decoders
         self._urls = urls
         self._size = size
+        self._jpeg_detail = jpeg_detail
         self._refresh = refresh
         self._unreadable: dict[str, UnreadableImageError] = {}
         """By the SHA-256 of the content: copies of a file that takes its time to crash the decoder are not tried."""
@@ -245,7 +253,7 @@ class _Portions:
             for digest, image in zip(digests, fetched, strict=True)
             if digest is not None and image.content is not None and digest not in self._unreadable
         }
-        decoded = self._decoders.decode_all(list(contents.values()), size=self._size)
+        decoded = self._decoders.decode_all(list(contents.values()), size=self._size, jpeg_detail=self._jpeg_detail)
         outcomes: dict[str, Outcome] = dict(zip(contents, decoded.outcomes, strict=True))
         for digest, outcome in outcomes.items():
             if isinstance(outcome, UnreadableImageError):

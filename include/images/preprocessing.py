@@ -17,5 +17,7 @@ def preprocessing_digest(config: "PreprocessingConfig") -> str:
     Every field of the config counts: pixels that were made in different ways can then never be mixed, and the worst
     that a new field does is that images are decoded once more.
     """
-    decisive = {"version": PREPROCESSING_VERSION, "config": config.model_dump(mode="json")}
+    # What has its default is left out where there was no such field once: those pixels are the same.
+    fields = {"size": config.size} | config.model_dump(mode="json", exclude_defaults=True)
+    decisive = {"version": PREPROCESSING_VERSION, "config": fields}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,12 +1,13 @@
 """What an image looks like, in five numbers: the signals by which broken images are told from drifted ones."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""The weights of red, green and blue in ITU-R BT.601."""
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32) / np.float32(255)
+"""The weights of red, green and blue (0 to 255) in ITU-R BT.601, for luma from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,24 @@ def measure(pixels: NDArray[np.uint8], *, width: int, height: int) -> ImageStati
         width: The width of the original image, in pixels.
         height: The height of the original image, in pixels.
     """
-    luma = pixels.astype(np.float32) @ _LUMA / np.float32(255)
-    neighbours = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:]
-    laplacian = neighbours - 4 * luma[1:-1, 1:-1]
+    n_rows, n_columns = pixels.shape[:2]
+    # One long row of pixels: what is done to it is done in one go, and the last and first columns, which then are
+    # neighbours, are left out at the end.
+    luma: NDArray[np.float32] = pixels.reshape(-1, 3).astype(np.float32) @ _LUMA
+    laplacian = -4 * luma[n_columns:-n_columns]
+    laplacian += luma[: -2 * n_columns]
+    laplacian += luma[2 * n_columns :]
+    laplacian += luma[n_columns - 1 : -n_columns - 1]
+    laplacian += luma[n_columns + 1 : luma.size - n_columns + 1]
+    brightness, variance = _moments(luma)
+    _, sharpness = _moments(laplacian.reshape(n_rows - 2, n_columns)[:, 1:-1].reshape(-1))
     return ImageStatistics(
-        width=width,
-        height=height,
-        brightness=float(luma.mean()),
-        contrast=float(luma.std()),
-        sharpness=float(laplacian.var()),
+        width=width, height=height, brightness=brightness, contrast=math.sqrt(variance), sharpness=sharpness
     )
+
+
+def _moments(values: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the mean and the variance of values [n]."""
+    mean = values.mean()
+    differences = values - mean
+    return float(mean), float(differences @ differences) / values.size

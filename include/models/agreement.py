@@ -1,4 +1,4 @@
-"""Whether a faster way to compute answers as float32 does."""
+"""Whether a faster way to answer answers as the exact one does."""
 
 from typing import NamedTuple
 
@@ -16,19 +16,19 @@ MAX_CONFIDENCE_CHANGE = 0.01
 
 
 class Agreement(NamedTuple):
-    """How far answers are from float32's, on the same images."""
+    """How far two sets of answers to the same images are from each other."""
 
     same_class: float
     """The share of images whose most likely class is the same."""
     confidence_change: float
-    """The mean over the images of |difference of the highest softmax probability|, before calibration.
+    """The mean over the images of |difference of the highest probability|.
 
     The mean of differences would hide what goes up here and down there.
     """
 
     @classmethod
     def between(cls, exact: NDArray[np.float32], rounded: NDArray[np.float32]) -> "Agreement":
-        """Compare logits [n, n_classes] with those of float32."""
+        """Compare logits [n, n_classes] with those of float32, before calibration."""
         confidences, others = (softmax(logits, temperature=1.0).max(axis=1) for logits in (exact, rounded))
         same_class = (exact.argmax(axis=1) == rounded.argmax(axis=1)).mean()
         return cls(float(same_class), float(np.abs(confidences - others).mean()))

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -33,13 +34,15 @@ class Batch(Handover):
     n_images: int
     size: int
     """The side, in pixels, of the square that the images are resized to."""
+    jpeg_detail: Literal[1, 2] = 2
+    """See `PreprocessingConfig`."""
     version: int | None = None
     """The model version that is to answer them; none: they are prepared for training."""
 
     @property
     def preprocessing(self) -> PreprocessingConfig:
         """What is to be done to the images."""
-        return PreprocessingConfig(size=self.size)
+        return PreprocessingConfig(size=self.size, jpeg_detail=self.jpeg_detail)
 
 
 def write_batches(
@@ -47,7 +50,13 @@ def write_batches(
 ) -> list[Batch]:
     """Write the keys of each part to the store and return the references."""
     return [
-        Batch(path=_write_keys(store, part), n_images=len(part), size=preprocessing.size, version=version)
+        Batch(
+            path=_write_keys(store, part),
+            n_images=len(part),
+            size=preprocessing.size,
+            jpeg_detail=preprocessing.jpeg_detail,
+            version=version,
+        )
         for part in parts
     ]
 

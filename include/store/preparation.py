@@ -205,12 +205,12 @@ class Preparation:
         """Decode images and put them into the store; return what was found, and the segments."""
         with self._turn:
             findings = Findings(missing, read_forgotten(self._warehouse))
-        size = self._batch.size
+        size, jpeg_detail = self._batch.size, self._batch.jpeg_detail
         refresh = url_refresher(self._warehouse, missing, turn=self._turn)
         urls = [image.url for image in missing]
         with (
             SegmentWriter(self._store, size=size, preprocessing_digest=self._digest) as segments,
-            closing(preprocessed(urls, size=size, refresh=refresh)) as batches,
+            closing(preprocessed(urls, size=size, jpeg_detail=jpeg_detail, refresh=refresh)) as batches,
         ):
             for batch in batches:
                 used = findings.add(batch)

@@ -50,7 +50,7 @@ COMMANDS = {
 }
 
 
-def obey(content: bytes, *, size: int, turn: Turn) -> DecodedImage:
+def obey(content: bytes, *, size: int, jpeg_detail: int, turn: Turn) -> DecodedImage:
     command, _, argument = content.partition(b" ")
     if command == b"large":
         log, _, content = argument.partition(b" ")

@@ -24,6 +24,7 @@ from include.images.decode import decode
 from include.images.decoder_process import LENGTH, REQUEST
 from include.images.isolated import Decoders
 from include.images.preprocess import preprocess
+from include.images.statistics import ImageStatistics
 
 HOSTILE = Path(__file__).with_name("hostile_decoder.py")
 
@@ -112,6 +113,27 @@ def test_an_image_is_not_blamed_for_what_the_machine_does(
     assert decoders.decode(png(7), size=16).pixels[0, 0].tolist() == [7, 0, 0]
 
 
+def test_only_the_images_that_do_harm_are_not_decoded_wherever_they_stand(
+    decoders: Decoders, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "once.png").write_bytes(png(6))
+    once = b"crash-once " + bytes(tmp_path / "once")
+    contents = [png(0), b"abort", png(2), b"out-of-memory", b"<html>", png(5), once, b"killed", png(8)]
+
+    with caplog.at_level(logging.WARNING):
+        pixels, outcomes = decoders.decode_all(contents, size=16)
+
+    assert [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [
+        "crashes the decoder (SIGABRT)",
+        "there was no memory to decode an image of 13 bytes",
+        "is not an image (JPEG, PNG, WEBP, GIF, BMP, TIFF): starts with '<html>'",
+        "there was no memory to decode an image of 6 bytes",
+    ]
+    decoded = [place for place, outcome in enumerate(outcomes) if isinstance(outcome, ImageStatistics)]
+    assert [(place, int(pixels[place, 0, 0, 0])) for place in decoded] == [(0, 0), (2, 2), (5, 5), (6, 6), (8, 8)]
+    assert caplog.text.count("it is tried once more") == 3
+
+
 def test_what_a_library_prints_is_no_answer(decoders: Decoders) -> None:
     assert decoders.decode(b"print " + png(7), size=16).pixels[0, 0].tolist() == [7, 0, 0]
 
@@ -164,7 +186,7 @@ def test_a_hanging_decoder_ends_by_itself_when_the_one_that_asked_is_gone() -> N
             env=os.environ | {"PYTHONPATH": str(HOSTILE.parents[3])},
             pass_fds=shared,
         )
-        process.communicate(REQUEST.pack(1, 16) + LENGTH.pack(4), timeout=30)
+        process.communicate(REQUEST.pack(1, 16, 2) + LENGTH.pack(4), timeout=30)
 
     assert process.returncode == -signal.SIGALRM
 

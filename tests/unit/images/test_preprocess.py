@@ -13,7 +13,7 @@ from include.config_parts import PreprocessingConfig
 from include.errors import ExpiredUrlError, FetchError
 from include.images import preprocessing
 from include.images.decode import decode
-from include.images.preprocess import preprocess, read_digests
+from include.images.preprocess import joined, preprocess, preprocessed, read_digests
 from include.images.preprocessing import preprocessing_digest
 from include.store.files import FileStore
 from include.store.pixels import PixelLocation, PixelReader, write_segment
@@ -109,6 +109,39 @@ def test_digests_are_in_the_order_of_the_urls(urls: list[str]) -> None:
     assert isinstance(digests[9].error, FetchError)
     assert not isinstance(digests[9].error, ExpiredUrlError)
     assert digests[9].sha256 is None
+
+
+def test_images_come_a_few_at_a_time_in_the_order_of_their_urls(urls: list[str]) -> None:
+    batches = list(preprocessed(3 * urls, size=16))
+
+    assert len(batches) > 1
+    indices = [(image.index, image.content_sha256) for batch in batches for image in batch.images]
+    assert indices == sorted(indices)
+    assert len(indices) == 3 * 16
+    assert joined(batches, size=16).content_digests == preprocess(urls, size=16).content_digests
+
+
+def test_pixels_of_earlier_releases_keep_their_digest_and_those_at_a_smaller_scale_get_their_own() -> None:
+    before = "f9c50b749b4ecef97951a8353b62782baaf73e02f40afbf67fd3ec761c38d995"
+
+    assert preprocessing_digest(PreprocessingConfig(size=96)) == before
+    assert preprocessing_digest(PreprocessingConfig(size=96, jpeg_detail=2)) == before
+    assert preprocessing_digest(PreprocessingConfig(size=96, jpeg_detail=1)) != before
+    # as the card of a version says that was trained before there was a choice
+    assert PreprocessingConfig.model_validate({"size": 96}).jpeg_detail == 2
+
+
+def test_a_jpeg_is_decoded_at_the_scale_that_was_asked_for(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.jpg")
+    url = f"file://{tmp_path}/noise.jpg"
+    content = (tmp_path / "noise.jpg").read_bytes()
+
+    fine, coarse = (preprocess([url], size=24, jpeg_detail=detail).pixels[0] for detail in (2, 1))
+
+    assert not np.array_equal(fine, coarse)
+    assert np.array_equal(fine, decode(content, size=24, jpeg_detail=2).pixels)
+    assert np.array_equal(coarse, decode(content, size=24, jpeg_detail=1).pixels)
 
 
 def test_a_preprocessing_digest_names_all_that_decides_the_pixels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,12 +33,12 @@ class _DecodersHere:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def decode_all(self, contents: Sequence[bytes], *, size: int) -> DecodedImages:
+    def decode_all(self, contents: Sequence[bytes], *, size: int, jpeg_detail: int) -> DecodedImages:
         pixels = np.zeros((len(contents), size, size, 3), dtype=np.uint8)
         outcomes: list[Outcome] = []
         for place, content in enumerate(contents):
             try:
-                image = decode(content, size=size)
+                image = decode(content, size=size, jpeg_detail=jpeg_detail)
             except UnreadableImageError as error:
                 outcomes.append(error)
             else:

@@ -1,0 +1,124 @@
+"""A batch is prepared and answered in one pass: what is answered, what is read, and what one bad image costs."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from filled_store import FilledStore
+from numpy.typing import NDArray
+
+from include.errors import FetchError
+from include.images.preprocessing import preprocessing_digest
+from include.models import prediction
+from include.models.prediction import Predictions
+from include.registry import answering, artefacts
+from include.store import batches, segment_writer
+
+Answered = dict[str, str]
+
+
+@pytest.fixture
+def answer(filled: FilledStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Answered]:
+    """A function that answers what is pending with what an image's red is; it returns the answers by path."""
+    filled.have_champion()
+
+    def answers(pixels: NDArray[np.uint8]) -> Predictions:
+        n = len(pixels)
+        labels = tuple(str(red) for red in pixels[:, 8, 8, 0])
+        return Predictions(labels, np.full(n, 0.9), np.full((n, 2), 0.5), np.empty((n, 0), np.float32))
+
+    digest = preprocessing_digest(filled.config.preprocessing)
+    model = SimpleNamespace(card=SimpleNamespace(preprocessing_digest=digest))
+    monkeypatch.setattr(artefacts, "load_version", lambda *_: model)
+    predictor = SimpleNamespace(ready=lambda *_: nullcontext(), answer=answers)
+    monkeypatch.setattr(prediction, "Predictor", lambda _: predictor)
+
+    def run() -> Answered:
+        batch = filled.plan()
+        assert batch is not None
+        answered = answering.answer_batch(
+            filled.warehouse, filled.store, batch, stages=filled.config.stages, run_id=filled.run("i"), work_path="w"
+        )
+        rows = pyarrow.parquet.read_table(filled.store.local_path(answered.path)).to_pylist()
+        assert len(rows) == answered.n_images
+        return {row["RELATIVE_PATH"]: row["TYPE"] for row in rows}
+
+    return run
+
+
+def put(filled: FilledStore, reds: range) -> Answered:
+    for red in reds:
+        filled.put_image(f"{red:03}.png", colour=(red, 0, 0), stage="new")
+    return {f"{red:03}.png": str(red) for red in reds}
+
+
+def test_all_images_are_answered_whatever_the_parts_segments_and_chunks(
+    filled: FilledStore, answer: Callable[[], Answered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = put(filled, range(0, 60, 2))
+    filled.put_image("copy.png", colour=(8, 0, 0), stage="new")
+    monkeypatch.setattr(batches.key_files, "__kwdefaults__", {"at_most": 19})
+    monkeypatch.setattr(segment_writer, "SEGMENT_BYTES", 7 * 16 * 16 * 3)
+    monkeypatch.setattr(answering, "CHUNK_IMAGES", 5)
+
+    assert answer() == expected | {"copy.png": "8"}
+    # 19 and 12 images of 7 a segment
+    assert filled.query("SELECT COUNT(DISTINCT SEGMENT) FROM PIXELS WHERE RUN_ID LIKE 'i%'") == [(5,)]
+
+
+def test_images_of_the_store_are_only_read(
+    filled: FilledStore, answer: Callable[[], Answered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = put(filled, range(3))
+    assert answer() == first
+    before = filled.query("SELECT * FROM PIXELS ORDER BY CONTENT_SHA256")
+    for path in first:
+        (filled.root.parent / "new" / path).unlink(missing_ok=True)
+
+    assert answer() == first
+    assert filled.query("SELECT * FROM PIXELS ORDER BY CONTENT_SHA256") == before
+
+
+def test_what_cannot_be_read_or_fetched_costs_itself_alone(
+    filled: FilledStore, answer: Callable[[], Answered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = put(filled, range(20))
+    filled.put_image("page.png", colour=(1, 1, 1), stage="new").write_text("<html>")
+    vanishing = filled.put_image("vanishes.png", colour=(9, 9, 9), stage="new")
+    plan = filled.plan
+
+    def then_vanished(self: FilledStore) -> Any:
+        batch = plan()
+        vanishing.unlink(missing_ok=True)
+        return batch
+
+    monkeypatch.setattr(FilledStore, "plan", then_vanished)
+
+    assert answer() == expected
+    assert filled.query("SELECT RELATIVE_PATH FROM QUARANTINE") == [("page.png",)]
+
+
+def test_when_nothing_can_be_fetched_the_batch_fails(
+    filled: FilledStore, answer: Callable[[], Answered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(filled, range(2))
+    monkeypatch.setattr("include.images.fetch.Fetcher.fetch", _no_server)
+
+    with pytest.raises(FetchError, match="none of 2 images could be fetched"):
+        answer()
+
+
+def test_a_model_is_not_loaded_before_there_is_an_image_to_answer() -> None:
+    code = "import sys, include.registry.answering; sys.exit('torch' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def _no_server(*_: object) -> bytes:
+    raise FetchError("no server")
