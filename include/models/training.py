@@ -22,6 +22,7 @@ from include.models.checkpoints import Checkpoint, Checkpoints
 from include.models.compute import Compute, choose_compute
 from include.models.optimizer import EagerAdamW
 from include.models.prediction import predict_logits
+from include.models.start import TrainingStart
 from include.models.training_state import EpochProgress, TrainingState
 from include.store.pixels import ImageSource
 
@@ -75,6 +76,7 @@ def train(
     on_epoch: Callable[[EpochProgress], None] | None = None,
     compute: Compute | None = None,
     checkpoints: Checkpoints | None = None,
+    start: TrainingStart | None = None,
 ) -> TrainedModel:
     """Train a model with AdamW and a one-cycle learning rate (Smith & Topin 2018).
 
@@ -99,6 +101,7 @@ def train(
         on_epoch: Called after each epoch of this try.
         compute: How to compute; by default as a checkpoint says, or whatever a few timed steps show to be fastest.
         checkpoints: Where an earlier try may have left off, and this one keeps how far it is; none: it starts afresh.
+        start: A version of this architecture whose network is trained on, instead of what `weights` says.
 
     Raises:
         ModelError: The labels do not fit the images or the classes, the model cannot be built or is too deep for images
@@ -107,10 +110,10 @@ def train(
     _check_labels(images, labels, validation, classes)
     started = time.monotonic()
     generator = torch.Generator().manual_seed(seed)
-    used = _downsample(labels, settings.downsample_to, generator)
+    used = share_of_each_class(labels, settings.downsample_to, generator)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
-        model = build(architecture, n_classes=len(classes), weights=weights)
+        model = start.network(classes) if start else build(architecture, n_classes=len(classes), weights=weights)
         example = images.gather(used[: settings.batch_size])
         _check_size(model, example, architecture)
         kept = checkpoints.newest(model) if checkpoints else None
@@ -171,7 +174,7 @@ def _check_size(model: nn.Module, example: NDArray[np.uint8], architecture: str)
         ) from error
 
 
-def _downsample(labels: NDArray[np.int64], share: float, generator: torch.Generator) -> NDArray[np.int64]:
+def share_of_each_class(labels: NDArray[np.int64], share: float, generator: torch.Generator) -> NDArray[np.int64]:
     """Return the sorted indices of a share of each class, at least one image of each."""
     if share == 1.0:
         return np.arange(len(labels), dtype=np.int64)

@@ -26,7 +26,11 @@ class TrainOperator(PipelineOperator):
         """Return a reference to the weights in the store."""
         from driftgate.broken_images import stop_on_broken_snapshot
         from include.models.fitting import fit_snapshot
+        from include.registry.champion_start import start_of_run
 
         stop_on_broken_snapshot(task, snapshot_id=self.snapshot_id)
-        fitted = fit_snapshot(task.warehouse, task.store, task.config, snapshot_id=self.snapshot_id, run_id=task.run_id)
+        start = start_of_run(task.warehouse, task.store, task.config, run_id=task.run_id)
+        fitted = fit_snapshot(
+            task.warehouse, task.store, task.config, snapshot_id=self.snapshot_id, run_id=task.run_id, start=start
+        )
         return fitted.to_json()
