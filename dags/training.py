@@ -69,7 +69,7 @@ def training_params(config: PipelineConfig) -> dict[str, Param]:
             config.model.strategy,
             type="string",
             enum=list(get_args(Strategy)),
-            description="Train all of it (scratch), briefly from the champion's weights (warm), or the last layer (head).",
+            description="Train all (scratch), briefly from the champion's weights (warm), or the last layer (head).",
         ),
         "reason": Param(None, type=["null", "string"], maxLength=1000, description="Why this run, for the ledger."),
         "accept_removals": Param(
