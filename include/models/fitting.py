@@ -12,12 +12,13 @@ from include.config import PipelineConfig
 from include.handover import Handover
 from include.images.preprocessing import preprocessing_digest
 from include.models.checkpoints import Checkpoints, TrainingIdentity
-from include.models.compute import Compute
+from include.models.compute import Compute, choose_compute
 from include.models.conditions import TrainingConditions
+from include.models.distributed import n_training_processes, train_on_several
 from include.models.embedding import FeatureSource
 from include.models.head import train_head
-from include.models.start import TrainingStart, shortened
-from include.models.training import TrainedModel, share_of_each_class, train
+from include.models.start import TrainingStart, first_network, shortened
+from include.models.training import TrainedModel, compute_of, seeded, share_of_each_class, train
 from include.store.dataset import Dataset, read_dataset
 from include.store.files import FileStore, sha256_of_bytes
 from include.warehouse.session import Warehouse
@@ -92,20 +93,9 @@ def fit_snapshot(
         trained = _train_head(start, dataset, config, seed=seed_of(snapshot_id), compute=compute, features=features)
     else:
         identity = _identity(config, dataset, snapshot_id=snapshot_id, start=start)
-        trained = train(
-            images=dataset.train.images,
-            labels=dataset.train.labels,
-            validation=dataset.validation,
-            classes=dataset.classes,
-            architecture=config.model.architecture,
-            weights=config.model.weights,
-            settings=identity.training,
-            seed=identity.seed,
-            horizontal_flip=config.training.horizontal_flip,
-            compute=compute,
-            checkpoints=Checkpoints(store=store, run_id=run_id, identity=identity),
-            start=start,
-        )
+        checkpoints = Checkpoints(store=store, run_id=run_id, identity=identity)
+        fit = _train_on_several if n_training_processes() > 1 else _train_alone
+        trained = fit(dataset, checkpoints, compute=compute, start=start)
     weights = save(trained.model.state_dict())
     weights_path = f"fitted/{sha256_of_bytes(weights)}.safetensors"
     store.write(weights_path, weights)
@@ -137,6 +127,39 @@ def _usable(start: TrainingStart | None, config: PipelineConfig, dataset: Datase
     return start
 
 
+def _train_alone(
+    dataset: Dataset, checkpoints: Checkpoints, *, compute: Compute | None, start: TrainingStart | None
+) -> TrainedModel:
+    identity = checkpoints.identity
+    return train(
+        images=dataset.train.images,
+        labels=dataset.train.labels,
+        validation=dataset.validation,
+        classes=dataset.classes,
+        architecture=identity.model.architecture,
+        weights=identity.model.weights,
+        settings=identity.training,
+        seed=identity.seed,
+        horizontal_flip=identity.training.horizontal_flip,
+        compute=compute,
+        checkpoints=checkpoints,
+        start=start,
+    )
+
+
+def _train_on_several(
+    dataset: Dataset, checkpoints: Checkpoints, *, compute: Compute | None, start: TrainingStart | None
+) -> TrainedModel:
+    identity = checkpoints.identity
+    with seeded(identity.seed):
+        network = first_network(identity.model, dataset.classes, start)
+        example = dataset.train.images.gather(np.arange(min(identity.training.batch_size, len(dataset.train.labels))))
+        compute = compute or compute_of(checkpoints.newest(network)) or choose_compute(network, example, training=True)
+    return train_on_several(
+        network, dataset, checkpoints=checkpoints, compute=compute, n_processes=n_training_processes()
+    )
+
+
 def _train_head(
     start: TrainingStart,
     dataset: Dataset,
@@ -148,7 +171,7 @@ def _train_head(
 ) -> TrainedModel:
     share, generator = config.training.downsample_to, torch.Generator().manual_seed(seed)
     known = start.loaded.card.classes
-    with torch.random.fork_rng(devices=[]):  # the rows of new classes are drawn, and of no use here
+    with seeded(seed):
         network = start.network(dataset.classes)
     return train_head(
         network,

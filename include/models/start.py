@@ -84,3 +84,14 @@ def shortened(settings: TrainingConfig) -> TrainingConfig:
             "base_lr": WARM_LR * settings.base_lr,
         }
     )
+
+
+def first_network(model: ModelConfig, classes: Sequence[str], start: TrainingStart | None) -> nn.Module:
+    """Return the network that training begins with: of a version, or as the pipeline file says.
+
+    Raises:
+        ModelError: It cannot be built.
+    """
+    if start is not None:
+        return start.network(classes)
+    return build(model.architecture, n_classes=len(classes), weights=model.weights)
