@@ -171,7 +171,14 @@ def train_on_several(
         if result.failure is not None:
             raise ModelError(result.failure)
         model = build(identity.model.architecture, n_classes=len(identity.classes), weights=str(folder / WEIGHTS_FILE))
-    return TrainedModel(model.eval(), result.history, n_images=result.n_images, seconds=result.seconds, compute=compute)
+    return TrainedModel(
+        model.eval(),
+        result.history,
+        n_images=result.n_images,
+        seconds=result.seconds,
+        compute=compute,
+        n_processes=n_processes,
+    )
 
 
 def _read_result(folder: Path) -> TrainingResult | None:
@@ -202,11 +209,15 @@ def _run_workers(folder: Path, *, n_processes: int) -> int:
         errors="replace",
     )
     try:
-        for line in process.stdout or ():
-            log.info("%s", line.rstrip())
+        _log_lines(process)
         return process.wait()
     finally:
         _stop(process)
+
+
+def _log_lines(process: "subprocess.Popen[str]") -> None:
+    for line in process.stdout or ():
+        log.info("%s", line.rstrip())
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:

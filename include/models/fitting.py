@@ -108,6 +108,7 @@ def fit_snapshot(
             trained.compute,
             preprocessing_digest=preprocessing_digest(config.preprocessing),
             start=start.recorded(strategy) if start else None,
+            n_processes=trained.n_processes,
         ),
     )
 

@@ -14,7 +14,7 @@ from include.models.artefact import LoadedModel
 
 WARM_EPOCHS = 0.2
 """The share of the epochs of a training from scratch that one from the champion's weights takes."""
-WARM_LR = 0.3
+WARM_LR = 0.1
 """The share of the peak learning rate: with all of it the champion would first be forgotten."""
 
 

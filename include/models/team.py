@@ -44,5 +44,15 @@ class Team:
             torch.distributed.all_reduce(value)
         return value
 
+    def has_same_weights(self, model: nn.Module) -> bool:
+        """Whether a model has the same weights in all processes; only the first one's running statistics count."""
+        if self.share.n_processes == 1:
+            return True
+        own = torch.cat([parameter.detach().flatten() for parameter in model.parameters()]).view(torch.int32)
+        least, most = own.clone(), own.clone()
+        torch.distributed.all_reduce(least, torch.distributed.ReduceOp.MIN)
+        torch.distributed.all_reduce(most, torch.distributed.ReduceOp.MAX)
+        return torch.equal(least, most)
+
 
 ALONE = Team()

@@ -49,6 +49,8 @@ class TrainedModel:
     """Training images that were really used."""
     seconds: float
     compute: Compute
+    n_processes: int = 1
+    """How many have trained it together."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ def train(
                     checkpoints.keep(state, compute, seconds=time.monotonic() - started)
                 if on_epoch is not None:
                     on_epoch(progress)
+        if not team.has_same_weights(state.model):
+            raise ModelError("the processes that train together have come to different weights: train with one of them")
     seconds = time.monotonic() - started
     log.info("trained %s on %d images in %.1f s", architecture, len(used), seconds)
     # safetensors refuses tensors that are not contiguous, as those in channels_last are

@@ -85,12 +85,11 @@ def accuracy(model: torch.nn.Module) -> float:
 def test_two_processes_come_near_to_one_and_a_killed_one_is_started_again(
     dataset: Dataset, store: FileStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    checkpoints = checkpoints_of(store)
     killed: list[int] = []
 
     def kill_one() -> None:
         """Kill a process that trains, once a checkpoint is there."""
-        while not store.exists(f"{checkpoint_folder(checkpoints)}/b.safetensors"):
+        while not any(file.name.endswith("b.safetensors") for file in store.list_files("checkpoints")):
             time.sleep(0.01)
         workers = [pid for pid in descendants(os.getpid()) if b"training_worker" in command_of(pid)]
         killed.append(max(workers))
@@ -99,7 +98,7 @@ def test_two_processes_come_near_to_one_and_a_killed_one_is_started_again(
     thread = threading.Thread(target=kill_one)
     with caplog.at_level(logging.INFO, logger="include.models.distributed"):
         thread.start()
-        found = with_two(dataset, checkpoints)
+        found = with_two(dataset, checkpoints_of(store))
     thread.join()
     alone = train(
         images=dataset.train.images,
@@ -117,15 +116,9 @@ def test_two_processes_come_near_to_one_and_a_killed_one_is_started_again(
     assert killed
     assert "going on from epoch" in caplog.text
     assert [progress.epoch for progress in found.history] == [1, 2, 3, 4, 5, 6]
-    assert found.n_images == N_IMAGES
+    assert (found.n_images, found.n_processes) == (N_IMAGES, 2)
     assert accuracy(found.model) >= accuracy(alone.model) - 0.1
     assert abs(found.history[0].loss - alone.history[0].loss) < 0.1, "they have seen the same images"
-
-
-def checkpoint_folder(checkpoints: Checkpoints) -> str:
-    from include.models.checkpoints import _folder
-
-    return _folder(checkpoints.run_id)
 
 
 def command_of(pid: int) -> bytes:
@@ -143,27 +136,41 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def test_a_training_that_diverges_says_so_and_is_not_tried_again(
-    dataset: Dataset, store: FileStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_that_diverges_says_so_and_is_not_tried_again(dataset: Dataset, store: FileStore) -> None:
     with seeded(7):
         network = build("small_cnn", n_classes=3)
     with torch.no_grad():
         network[-1].weight.fill_(3e38)
 
     with pytest.raises(ModelError, match=r"diverged in epoch 1 of 6.*lower training\.base_lr"):
-        train_on_several(network, dataset, checkpoints=checkpoints_of(store), compute=Compute(), n_processes=2)
+        # one process of torchrun's, because a second one would only take seconds
+        train_on_several(network, dataset, checkpoints=checkpoints_of(store), compute=Compute(), n_processes=1)
 
 
-def test_processes_that_die_again_and_again_are_told(
+def test_processes_that_die_too_often_are_told(
     dataset: Dataset, store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distributed, "MAX_RESTARTS", 0)
-    for file in store.list_files("segments"):
-        store.local_path(file.name).write_bytes(b"torn")
+    monkeypatch.setattr(distributed, "_run_workers", lambda *_, **__: 1)
 
-    with pytest.raises(ModelError, match="the 2 processes that train ended with status 1"):
+    with pytest.raises(ModelError, match="the 2 processes that train ended with status 1, after 3 restarts at most"):
         with_two(dataset, checkpoints_of(store))
+
+
+def test_what_stops_waiting_stops_the_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when Airflow ends the task."""
+    started: list[int] = []
+
+    def interrupted(*_: object) -> None:
+        started.extend(pid for pid in descendants(os.getpid()) if b"torch.distributed.run" in command_of(pid))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(distributed, "_log_lines", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        distributed._run_workers(tmp_path, n_processes=2)
+
+    assert started
+    assert not any(b"torch.distributed.run" in command_of(pid) for pid in started)
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(None, 1), ("", 1), ("3", 3)])
@@ -189,5 +196,5 @@ def test_what_is_no_number_of_processes_is_refused(monkeypatch: pytest.MonkeyPat
 def test_each_image_of_a_batch_is_taken_once(n_images: int) -> None:
     parts = [list(range(n_images))[Share(rank=rank, n_processes=3).of(n_images)] for rank in range(3)]
 
-    assert sum(parts, []) == list(range(n_images))
+    assert [place for part in parts for place in part] == list(range(n_images))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
