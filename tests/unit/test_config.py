@@ -144,7 +144,7 @@ def test_a_run_overrides_the_strategy(tmp_path: Path) -> None:
 
     assert config.model.strategy == config.with_strategy(None).model.strategy == "scratch"
     assert config.with_strategy("head").model.strategy == "head"
-    with pytest.raises(ConfigError, match="run parameters of shirts: model.strategy: .*'scratch', 'warm' or 'head'.*"):
+    with pytest.raises(ConfigError, match=r"run parameters of shirts: model\.strategy: .*'scratch', 'warm' or 'head'"):
         config.with_strategy("cold")
 
 
