@@ -4,7 +4,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -70,8 +69,10 @@ class Feed:
         """
         self.seconds_waited = 0.0
         pending: deque[Future[ReadyBatch]] = deque()
+        # a thread begins on the first GPU, whichever one this process computes on
+        device = torch.cuda.current_device() if self._compute.device == "cuda" else None
         with ThreadPoolExecutor(
-            1, thread_name_prefix="feed", initializer=partial(torch.set_num_threads, 1)
+            1, thread_name_prefix="feed", initializer=_begin_thread, initargs=(device,)
         ) as executor:
             try:
                 for indices in batches:
@@ -101,3 +102,10 @@ class Feed:
         changed = change(inputs, changes)
         layout = torch.channels_last if self._compute.channels_last else torch.contiguous_format
         return ReadyBatch(changed.contiguous(memory_format=layout), labels)
+
+
+def _begin_thread(device: int | None) -> None:
+    """Use one core, and the process's GPU."""
+    torch.set_num_threads(1)
+    if device is not None:
+        torch.cuda.set_device(device)

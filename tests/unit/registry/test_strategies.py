@@ -19,6 +19,7 @@ from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
 from include.images.preprocess import read_digests
 from include.models.conditions import TrainingConditions
+from include.models.distributed import PROCESSES_VARIABLE
 from include.models.fitting import FittedModel, fit_snapshot
 from include.models.start import StartedFrom
 from include.registry.artefacts import load_version
@@ -212,3 +213,17 @@ def test_a_version_whose_start_is_lost_is_trained_again_from_scratch_and_that_is
 
     assert not found.same_weights
     assert "started from scratch, then version 1 (abababababab, warm)" in found.sentence
+
+
+def test_two_processes_train_from_the_champion_where_that_is_asked_for(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PROCESSES_VARIABLE, "2")
+    runs.open("second", strategy="warm")
+
+    fitted = runs.fit("second", runs.freeze("second"))
+
+    assert fitted.conditions is not None
+    assert fitted.conditions.start is not None
+    assert (fitted.conditions.start.version, fitted.conditions.n_processes) == (1, 2)
+    assert runs.store.exists(fitted.weights_path)
