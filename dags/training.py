@@ -22,6 +22,7 @@ version is registered once and promoted once in a run.
 """
 
 from functools import partial
+from typing import get_args
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param
@@ -41,6 +42,7 @@ from driftgate.operators.promote import PromoteOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from driftgate.operators.train import TrainOperator
 from include.config import PipelineConfig
+from include.config_parts import Strategy
 
 
 def training_params(config: PipelineConfig) -> dict[str, Param]:
@@ -62,6 +64,12 @@ def training_params(config: PipelineConfig) -> dict[str, Param]:
             exclusiveMinimum=0,
             maximum=1,
             description="The share of the training images to use, the same share of each class.",
+        ),
+        "strategy": Param(
+            config.model.strategy,
+            type="string",
+            enum=list(get_args(Strategy)),
+            description="Train all (scratch), briefly from the champion's weights (warm), or the last layer (head).",
         ),
         "reason": Param(None, type=["null", "string"], maxLength=1000, description="Why this run, for the ledger."),
         "accept_removals": Param(

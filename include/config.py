@@ -134,6 +134,23 @@ class PipelineConfig(Part):
             raise ConfigError(f"run parameters of {self.name}: {_explain(error, prefix='training')}") from error
         return self.model_copy(update={"training": training})
 
+    def with_strategy(self, strategy: str | None) -> Self:
+        """Return this config with another `model.strategy` for one run.
+
+        Args:
+            strategy: The strategy; None leaves it as it is.
+
+        Raises:
+            ConfigError: There is no such strategy.
+        """
+        if strategy is None:
+            return self
+        try:
+            model = ModelConfig.model_validate({**self.model.model_dump(), "strategy": strategy})
+        except ValidationError as error:
+            raise ConfigError(f"run parameters of {self.name}: {_explain(error, prefix='model')}") from error
+        return self.model_copy(update={"model": model})
+
 
 class BrokenPipeline(NamedTuple):
     """A pipeline file that was refused."""

@@ -26,6 +26,9 @@ Architecture = Literal[
 ]
 
 
+Strategy = Literal["scratch", "warm", "head"]
+
+
 class Part(BaseModel):
     """A part of the file: frozen, and without room for a misspelt field."""
 
@@ -106,6 +109,9 @@ class ModelConfig(Part):
     """small_cnn (for images up to 96 px), or a torchvision architecture."""
     weights: Weights = "none"
     """What training starts from: none (random), DEFAULT (torchvision's, downloaded), or a safetensors file."""
+    strategy: Strategy = "scratch"
+    """How much is trained anew: everything (scratch), everything but briefly and from the champion's weights (warm), or
+    only the last layer, on what the champion sees in the images (head). Without a champion that fits: everything."""
 
 
 class TrainingConfig(Part):

@@ -21,6 +21,10 @@ def train(  # noqa: PLR0917  typer calls it, by name
     batch_size: Annotated[int | None, typer.Option(help="Images in one step.")] = None,
     base_lr: Annotated[float | None, typer.Option(help="The peak learning rate.")] = None,
     downsample_to: Annotated[float | None, typer.Option(help="The share of the training images to use.")] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="Train everything (scratch), briefly from the champion (warm), or the last layer (head)."),
+    ] = None,
     reason: Annotated[str | None, typer.Option(help="Why this run, for the ledger.")] = None,
     accept_removals: AcceptRemovals = False,
     accept_vanished_classes: Annotated[
@@ -41,6 +45,7 @@ def train(  # noqa: PLR0917  typer calls it, by name
         "batch_size": batch_size,
         "base_lr": base_lr,
         "downsample_to": downsample_to,
+        "strategy": strategy,
         "reason": reason,
         "accept_removals": accept_removals or None,
         "accept_vanished_classes": accept_vanished_classes or None,
@@ -119,7 +124,9 @@ def run_dag(
     config = load_pipeline_named(name, folder)
     dag_id = f"{config.name}_{kind}"
     conf = {parameter: value for parameter, value in given.items() if value is not None}
-    config.with_training({field: value for field, value in conf.items() if field in TrainingConfig.model_fields})
+    config.with_strategy(conf.get("strategy")).with_training(
+        {field: value for field, value in conf.items() if field in TrainingConfig.model_fields}
+    )
     with open_airflow(state) as api:
         run = api.trigger(dag_id, conf, say=output.say)
         api.unpause(dag_id)

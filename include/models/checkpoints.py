@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from include.config_parts import ModelConfig, TrainingConfig
 from include.errors import StoreError
 from include.models.compute import Compute
+from include.models.start import StartedFrom
 from include.models.training_state import Figures, TrainingState, difference
 from include.store.files import FileStore, sha256_of_bytes, sha256_of_file
 
@@ -46,6 +47,8 @@ class TrainingIdentity(BaseModel):
     """The digest of these images' digests, in their order."""
     seed: int
     torch_version: str
+    start: StartedFrom | None = None
+    """The version whose weights it started from; None: it is from scratch."""
 
     def differing(self, other: Self) -> tuple[str, ...]:
         """Return the fields in which another one is different."""

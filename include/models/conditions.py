@@ -9,6 +9,7 @@ import torch
 
 from include.handover import Handover
 from include.models.compute import Compute
+from include.models.start import StartedFrom
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _MODEL_NAME = "model name"
@@ -24,20 +25,30 @@ class TrainingConditions(Handover):
     """The processor's name and the instructions that torch uses on it; with CUDA the GPU's name."""
     preprocessing_digest: str
     """How the pixels were made: a release may make others of the same config."""
+    start: StartedFrom | None = None
+    """The version whose weights it started from; None: it was from scratch."""
+    n_processes: int = 1
+    """How many have trained it together: each takes a part of every batch."""
 
     @classmethod
-    def here(cls, compute: Compute, *, preprocessing_digest: str) -> Self:
+    def here(
+        cls, compute: Compute, *, preprocessing_digest: str, start: StartedFrom | None = None, n_processes: int = 1
+    ) -> Self:
         """Return the conditions of a training in this process.
 
         Args:
             compute: How it computes.
             preprocessing_digest: Of its pixels.
+            start: The version whose weights it starts from.
+            n_processes: How many train it together.
         """
         return cls(
             compute=compute,
             torch_version=str(torch.__version__),
             processor=_processor(compute),
             preprocessing_digest=preprocessing_digest,
+            start=start,
+            n_processes=n_processes,
         )
 
     def differences(self, original: Self) -> tuple[str, ...]:
@@ -47,6 +58,8 @@ class TrainingConditions(Handover):
             ("computed on", str(original.compute), str(self.compute)),
             ("processor", original.processor, self.processor),
             ("pixels of preprocessing", original.preprocessing_digest[:12], self.preprocessing_digest[:12]),
+            ("processes", str(original.n_processes), str(self.n_processes)),
+            ("started from", str(original.start or "scratch"), str(self.start or "scratch")),
         )
         return tuple(f"{what} {now}, then {before}" for what, before, now in pairs if before != now)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from include.errors import ForgottenMeanwhileError, UnstorableFeaturesError
 from include.models.backbone import Backbone
@@ -123,6 +124,26 @@ class FeatureSource:
             writer.publish(self._warehouse, work_path=self._work_path)
         except ForgottenMeanwhileError as error:
             log.warning("none of these features are kept: %s", error)
+
+
+class StoredFeatures:
+    """A `FeatureSource` for images that are all prepared in one way, and networks of one architecture.
+
+    Args:
+        source: Where features come from and go to.
+        architecture: The networks'.
+        preprocessing_digest: The images'.
+    """
+
+    def __init__(self, source: FeatureSource, *, architecture: str, preprocessing_digest: str) -> None:
+        self._source = source
+        self._architecture = architecture
+        self._preprocessing_digest = preprocessing_digest
+
+    def embed(self, model: nn.Module, images: LabelledImages) -> NDArray[np.float16]:
+        """Return what goes into a model's last linear layer, [n_images, n_outputs]; see `FeatureSource.visit`."""
+        backbone = Backbone.of(model, architecture=self._architecture, preprocessing_digest=self._preprocessing_digest)
+        return self._source.embed(backbone, images)
 
 
 def as_stored(outputs: NDArray[np.float32]) -> NDArray[np.float16]:

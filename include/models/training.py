@@ -3,7 +3,8 @@
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,14 @@ from torch.optim.lr_scheduler import OneCycleLR
 from include.config_parts import TrainingConfig
 from include.errors import ModelError
 from include.models.architectures import build
-from include.models.augmentation import augment
-from include.models.batches import even_batches, gathered
+from include.models.batches import even_batches
 from include.models.checkpoints import Checkpoint, Checkpoints
 from include.models.compute import Compute, choose_compute
+from include.models.feeding import Feed
 from include.models.optimizer import EagerAdamW
 from include.models.prediction import predict_logits
+from include.models.start import TrainingStart
+from include.models.team import ALONE, Team
 from include.models.training_state import EpochProgress, TrainingState
 from include.store.pixels import ImageSource
 
@@ -46,6 +49,8 @@ class TrainedModel:
     """Training images that were really used."""
     seconds: float
     compute: Compute
+    n_processes: int = 1
+    """How many have trained it together."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,11 @@ class _TrainingPlan:
     validation: "LabelledImages"
     used: NDArray[np.int64]
     settings: TrainingConfig
-    horizontal_flip: bool
+    feed: Feed
     compute: Compute
+    team: Team
+    network: nn.Module
+    """The model, as steps call it: with others in its team it takes the mean of their gradients."""
 
 
 def train(
@@ -75,6 +83,8 @@ def train(
     on_epoch: Callable[[EpochProgress], None] | None = None,
     compute: Compute | None = None,
     checkpoints: Checkpoints | None = None,
+    start: TrainingStart | None = None,
+    team: Team = ALONE,
 ) -> TrainedModel:
     """Train a model with AdamW and a one-cycle learning rate (Smith & Topin 2018).
 
@@ -99,6 +109,8 @@ def train(
         on_epoch: Called after each epoch of this try.
         compute: How to compute; by default as a checkpoint says, or whatever a few timed steps show to be fastest.
         checkpoints: Where an earlier try may have left off, and this one keeps how far it is; none: it starts afresh.
+        start: A version of this architecture whose network is trained on, instead of what `weights` says.
+        team: The processes that train this network together, of which this is one.
 
     Raises:
         ModelError: The labels do not fit the images or the classes, the model cannot be built or is too deep for images
@@ -107,33 +119,44 @@ def train(
     _check_labels(images, labels, validation, classes)
     started = time.monotonic()
     generator = torch.Generator().manual_seed(seed)
-    used = _downsample(labels, settings.downsample_to, generator)
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        model = build(architecture, n_classes=len(classes), weights=weights)
+    used = share_of_each_class(labels, settings.downsample_to, generator)
+    with seeded(seed):
+        model = start.network(classes) if start else build(architecture, n_classes=len(classes), weights=weights)
         example = images.gather(used[: settings.batch_size])
         _check_size(model, example, architecture)
         kept = checkpoints.newest(model) if checkpoints else None
-        compute = compute or _compute_of(kept) or choose_compute(model, example, training=True)
-        plan = _TrainingPlan(images, labels, validation, used, settings, horizontal_flip, compute)
-        state = _begin(compute.place(model), plan, generator)
+        compute = compute or compute_of(kept) or choose_compute(model, example, training=True)
+        feed = Feed(images, labels, compute=compute, share=team.share, horizontal_flip=horizontal_flip)
+        network = team.joined(compute.place(model))
+        plan = _TrainingPlan(images, labels, validation, used, settings, feed, compute, team, network)
+        state = _begin(model, plan, generator)
         if kept is not None:
             _go_on(state, kept, n_epochs=settings.n_epochs)
             started -= kept.figures.seconds
-        elif checkpoints is not None:
+        elif checkpoints is not None and team.is_first:
             checkpoints.keep(state, compute, seconds=time.monotonic() - started)
         with compute.threads():
             while len(state.history) < settings.n_epochs:
                 progress = _run_epoch(state, plan, seconds_before=time.monotonic() - started)
-                if checkpoints is not None:
+                if checkpoints is not None and team.is_first:
                     checkpoints.keep(state, compute, seconds=time.monotonic() - started)
                 if on_epoch is not None:
                     on_epoch(progress)
+        if not team.has_same_weights(state.model):
+            raise ModelError("the processes that train together have come to different weights: train with one of them")
     seconds = time.monotonic() - started
     log.info("trained %s on %d images in %.1f s", architecture, len(used), seconds)
     # safetensors refuses tensors that are not contiguous, as those in channels_last are
     trained = state.model.to("cpu").to(memory_format=torch.contiguous_format).eval()
     return TrainedModel(trained, tuple(state.history), n_images=len(used), seconds=seconds, compute=compute)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let torch draw its random numbers from a seed, and afterwards go on as before."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
 
 
 def _check_labels(
@@ -171,7 +194,7 @@ def _check_size(model: nn.Module, example: NDArray[np.uint8], architecture: str)
         ) from error
 
 
-def _downsample(labels: NDArray[np.int64], share: float, generator: torch.Generator) -> NDArray[np.int64]:
+def share_of_each_class(labels: NDArray[np.int64], share: float, generator: torch.Generator) -> NDArray[np.int64]:
     """Return the sorted indices of a share of each class, at least one image of each."""
     if share == 1.0:
         return np.arange(len(labels), dtype=np.int64)
@@ -194,7 +217,7 @@ def _begin(model: nn.Module, plan: _TrainingPlan, generator: torch.Generator) ->
     return TrainingState(model, optimizer, schedule, generator)
 
 
-def _compute_of(kept: Checkpoint | None) -> Compute | None:
+def compute_of(kept: Checkpoint | None) -> Compute | None:
     """Return how a checkpoint's epochs were computed, if this machine can compute so."""
     if kept is not None and kept.compute.device == "cuda" and not torch.cuda.is_available():
         log.warning("what is kept was computed on CUDA, which is not here: the weights will be others than with it")
@@ -220,7 +243,8 @@ def _run_epoch(state: TrainingState, plan: _TrainingPlan, *, seconds_before: flo
             f"training diverged in epoch {epoch} of {n_epochs}, the loss is {loss}: "
             f"lower training.base_lr (now {plan.settings.base_lr:g})"
         )
-    images_per_second = len(plan.used) / (time.monotonic() - started)
+    fitting_seconds = time.monotonic() - started
+    images_per_second = len(plan.used) / fitting_seconds
     accuracy = _accuracy(state.model, plan)
     seconds = seconds_before + time.monotonic() - started
     progress = EpochProgress(
@@ -228,12 +252,13 @@ def _run_epoch(state: TrainingState, plan: _TrainingPlan, *, seconds_before: flo
     )
     state.history.append(progress)
     log.info(
-        "epoch %d/%d: loss %.3f, validation accuracy %s, %.0f img/s, %.0f s left",
+        "epoch %d/%d: loss %.3f, validation accuracy %s, %.0f img/s (waiting for them %.1f %%), %.0f s left",
         epoch,
         n_epochs,
         loss,
         "unknown" if accuracy is None else f"{accuracy:.3f}",
         images_per_second,
+        100 * plan.feed.seconds_waited / fitting_seconds,
         progress.seconds_left,
     )
     return progress
@@ -241,29 +266,25 @@ def _run_epoch(state: TrainingState, plan: _TrainingPlan, *, seconds_before: flo
 
 def _fit(state: TrainingState, plan: _TrainingPlan) -> float:
     """Take one step for each batch; return the mean loss of the epoch."""
-    compute, labels = plan.compute, torch.from_numpy(plan.labels)
+    compute, settings = plan.compute, plan.settings
     order = plan.used[torch.randperm(len(plan.used), generator=state.generator).numpy()]
-    batches = even_batches(order, batch_size=plan.settings.batch_size)
+    batches = even_batches(order, batch_size=settings.batch_size)
     total = torch.zeros((), device=compute.device)
     state.model.train()
-    for indices, pixels in zip(batches, gathered(plan.images, batches), strict=True):
-        inputs = augment(compute.inputs(pixels), state.generator, horizontal_flip=plan.horizontal_flip)
-        if compute.channels_last:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+    for batch in plan.feed.epoch(batches, state.generator):
         with compute.autocast():
-            logits = state.model(inputs)
-        truth = labels[torch.from_numpy(indices)].to(compute.device)
-        loss = nn.functional.cross_entropy(logits.float(), truth, label_smoothing=LABEL_SMOOTHING)
+            logits = plan.network(batch.inputs)
+        loss = nn.functional.cross_entropy(logits.float(), batch.labels, label_smoothing=LABEL_SMOOTHING)
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         state.schedule.step()
-        total += loss.detach() * len(indices)
-    return total.item() / len(order)
+        total += loss.detach() * len(batch.labels)
+    return plan.team.sum(total).item() / len(order)
 
 
 def _accuracy(model: nn.Module, plan: _TrainingPlan) -> float | None:
-    if not len(plan.validation.labels):
+    if not len(plan.validation.labels) or not plan.team.is_first:
         return None
     logits = predict_logits(model, plan.validation.images, compute=plan.compute)
     return float((logits.argmax(axis=1) == plan.validation.labels).mean())

@@ -5,6 +5,7 @@ import logging
 from include.config import PipelineConfig
 from include.models.conditions import TrainingConditions, is_available
 from include.models.fitting import FittedModel, fit_snapshot
+from include.registry.champion_start import start_of_version
 from include.registry.original import CONDITIONS, Original, read_original
 from include.store.files import FileStore
 from include.store.restoration import RestoredSnapshot, refuse_unrestored
@@ -32,6 +33,9 @@ def train_again(
 ) -> FittedModel:
     """Train on the snapshot of a version as the version was trained, and compute as it did, if this machine can.
 
+    What it started from is the version that it names, as far as that one's files are still there; the champion of today
+    is nothing to it.
+
     Args:
         warehouse: A session, not in a transaction.
         store: The pipeline's files.
@@ -49,4 +53,7 @@ def train_again(
     compute = then.compute if then is not None and is_available(then.compute) else None
     if compute is None:
         log.warning("%s", UNRECORDED if then is None else f"this machine cannot compute on {then.compute}")
-    return fit_snapshot(warehouse, store, config, snapshot_id=restored.snapshot_id, run_id=run_id, compute=compute)
+    start = start_of_version(warehouse, store, then.start) if then is not None and then.start else None
+    return fit_snapshot(
+        warehouse, store, config, snapshot_id=restored.snapshot_id, run_id=run_id, compute=compute, start=start
+    )

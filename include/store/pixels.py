@@ -110,6 +110,11 @@ class PixelReader:
         """The side of the images, in pixels."""
         return self._reader.row_shape[0]
 
+    def locations(self, indices: NDArray[np.int64]) -> tuple[PixelLocation, ...]:
+        """Return where the images at these places are, in this order, for another process to read."""
+        found = zip(self._segment_of[indices].tolist(), self._rows[indices].tolist(), strict=True)
+        return tuple(PixelLocation(self._segments[number].name, row) for number, row in found)
+
     def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the images at these places, in this order: RGB, [len(indices), size, size, 3].
 
@@ -135,6 +140,16 @@ class SubsetSource:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def locations(self, indices: NDArray[np.int64]) -> tuple[PixelLocation, ...]:
+        """Return where the images at these places of the subset are, in this order, for another process to read.
+
+        Raises:
+            TypeError: They are not in the pixel store.
+        """
+        if not isinstance(self._source, PixelReader | SubsetSource):
+            raise TypeError(f"images of a {type(self._source).__name__} are not in the pixel store")
+        return self._source.locations(self._rows[indices])
 
     def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the images at these places of the subset, in this order: RGB, [len(indices), size, size, 3]."""

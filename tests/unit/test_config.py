@@ -139,6 +139,15 @@ def test_a_run_overrides_training_and_nothing_else(tmp_path: Path) -> None:
     assert overridden.digest != config.digest
 
 
+def test_a_run_overrides_the_strategy(tmp_path: Path) -> None:
+    config = load_pipeline(write(tmp_path, SMALLEST))
+
+    assert config.model.strategy == config.with_strategy(None).model.strategy == "scratch"
+    assert config.with_strategy("head").model.strategy == "head"
+    with pytest.raises(ConfigError, match=r"run parameters of shirts: model\.strategy: .*'scratch', 'warm' or 'head'"):
+        config.with_strategy("cold")
+
+
 @pytest.mark.parametrize("overrides", [{"n_epochs": -1}, {"n_epochs": "many"}, {"optimizer": "sgd"}])
 def test_a_run_parameter_out_of_range_is_refused(tmp_path: Path, overrides: dict[str, object]) -> None:
     config = load_pipeline(write(tmp_path, SMALLEST))

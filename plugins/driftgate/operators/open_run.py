@@ -20,7 +20,8 @@ class OpenRunOperator(PipelineOperator):
         from include.drift.checks import read_check
 
         params = task.context["params"]
-        config: PipelineConfig = self.config.with_training({name: params.get(name) for name in OVERRIDABLE})
+        overridden = {name: params.get(name) for name in OVERRIDABLE}
+        config: PipelineConfig = self.config.with_training(overridden).with_strategy(params.get("strategy"))
         check = read_check(task.warehouse, params["check_id"]) if params.get("check_id") else None
         reason = params.get("reason") or None
         if check is not None and reason is None:
@@ -35,7 +36,11 @@ class OpenRunOperator(PipelineOperator):
             check_id=check.check_id if check else None,
         )
         self.log.info(
-            "run %s: %s, config %s", run.run_id, run.config.training.model_dump(mode="json"), run.config.digest[:12]
+            "run %s: %s, strategy %s, config %s",
+            run.run_id,
+            run.config.training.model_dump(mode="json"),
+            run.config.model.strategy,
+            run.config.digest[:12],
         )
         if run.reason:
             self.log.info("why: %s", run.reason)

@@ -1,9 +1,14 @@
 """The task that trains."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
+
+if TYPE_CHECKING:
+    from include.models.embedding import StoredFeatures
 
 
 class TrainOperator(PipelineOperator):
@@ -26,7 +31,31 @@ class TrainOperator(PipelineOperator):
         """Return a reference to the weights in the store."""
         from driftgate.broken_images import stop_on_broken_snapshot
         from include.models.fitting import fit_snapshot
+        from include.registry.champion_start import start_of_run
 
         stop_on_broken_snapshot(task, snapshot_id=self.snapshot_id)
-        fitted = fit_snapshot(task.warehouse, task.store, task.config, snapshot_id=self.snapshot_id, run_id=task.run_id)
+        start = start_of_run(task.warehouse, task.store, task.config, run_id=task.run_id)
+        fitted = fit_snapshot(
+            task.warehouse,
+            task.store,
+            task.config,
+            snapshot_id=self.snapshot_id,
+            run_id=task.run_id,
+            start=start,
+            features=self._features(task),
+        )
         return fitted.to_json()
+
+    @staticmethod
+    def _features(task: PipelineTask) -> StoredFeatures | None:
+        """Return what knows the images that were seen before, for the strategy that asks for it."""
+        if task.config.model.strategy != "head" or not task.config.inference.keep_features:
+            return None
+        from include.images.preprocessing import preprocessing_digest
+        from include.models.embedding import FeatureSource, StoredFeatures
+
+        return StoredFeatures(
+            FeatureSource(task.warehouse, task.store, work_path=task.work_path),
+            architecture=task.config.model.architecture,
+            preprocessing_digest=preprocessing_digest(task.config.preprocessing),
+        )

@@ -1,11 +1,15 @@
 import pytest
 import torch
 
-from include.models.augmentation import augment
+from include.models.augmentation import change, draw_changes
 
 
 def generator() -> torch.Generator:
     return torch.Generator().manual_seed(3)
+
+
+def augment(images: torch.Tensor, generator: torch.Generator, *, horizontal_flip: bool) -> torch.Tensor:
+    return change(images, draw_changes(len(images), generator, horizontal_flip=horizontal_flip))
 
 
 def half_bright(n_images: int) -> torch.Tensor:
@@ -49,3 +53,10 @@ def test_an_object_stays_in_the_image() -> None:
     bright = (changed > 4).flatten(1).sum(dim=1) / 3
     assert bright.min() >= 20  # of 36 pixels
     assert bright.max() <= 60
+
+
+def test_a_part_of_a_batch_is_changed_as_in_the_whole() -> None:
+    images = half_bright(8)
+    changes = draw_changes(8, generator(), horizontal_flip=True)
+
+    assert torch.equal(change(images[3:6], changes.part(slice(3, 6))), change(images, changes)[3:6])

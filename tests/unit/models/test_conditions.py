@@ -9,6 +9,7 @@ import torch
 from include.errors import ConfigError
 from include.models.compute import Compute
 from include.models.conditions import TrainingConditions, is_available
+from include.models.start import StartedFrom
 
 THEN = TrainingConditions(
     compute=Compute(dtype="bfloat16", n_threads=2),
@@ -36,6 +37,11 @@ def test_those_of_this_process_name_torch_and_the_processor() -> None:
             {"compute": Compute(n_threads=2)},
             "computed on cpu, float32, channels_last, 2 threads, then cpu, bfloat16, channels_last, 2 threads",
         ),
+        ({"n_processes": 2}, "processes 2, then 1"),
+        (
+            {"start": StartedFrom(strategy="warm", version=3, weights_sha256="ab" * 32)},
+            "started from version 3 (abababababab, warm), then scratch",
+        ),
         ({"preprocessing_digest": "decaf0" * 4}, "pixels of preprocessing decaf0decaf0, then c0ffeec0ffee"),
     ],
 )
@@ -47,6 +53,12 @@ def test_they_are_read_back_from_json_and_nothing_else_is() -> None:
     assert TrainingConditions.from_json(json.loads(json.dumps(THEN.to_json()))) == THEN
     with pytest.raises(ConfigError, match="compute"):
         TrainingConditions.from_json(THEN.to_json() | {"compute": {"device": "tpu"}})
+
+
+def test_those_of_an_older_release_were_from_scratch_and_of_one_process() -> None:
+    known = {name: value for name, value in THEN.to_json().items() if name not in {"start", "n_processes"}}
+
+    assert TrainingConditions.from_json(known) == THEN
 
 
 def test_a_machine_without_a_gpu_cannot_compute_on_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
