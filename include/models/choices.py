@@ -43,6 +43,8 @@ class Subject:
     """The side of the images, in pixels."""
     n_at_once: int
     want_features: bool
+    free_threads: int
+    """How many threads gained anything when it was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

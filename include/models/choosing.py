@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from include.models.choices import ChoiceCache, Measured, Subject
+from include.models.compute import free_threads
 from include.models.execution import Execution, Step, Workload, step_of
 from include.models.probing import Probe
 
@@ -57,6 +58,7 @@ def choose_execution(
         size=workload.size,
         n_at_once=workload.n_at_once,
         want_features=workload.want_features,
+        free_threads=free_threads(),
     )
     known = cache.read(subject) if cache and subject else ()
     if not known and n_images < WORTH_TIMING:

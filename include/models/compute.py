@@ -28,6 +28,9 @@ _TIMED_IMAGES = 32
 """The most images in a timed step: enough to keep two threads busy, and soon over on a slow machine."""
 _SECONDS_PER_CANDIDATE = 0.4
 _FIRST_IMAGES = 2
+_PROBED_SIDE = 768
+_PROBED_TURNS = 5
+_MIN_GAIN_OF_THREADS = 1.3
 _FAST_FLOAT16 = (7, 0)
 """The compute capability from which on CUDA devices have units for float16."""
 _HOPELESS = 3.0
@@ -128,6 +131,25 @@ def available_threads() -> int:
     """Return how many threads a task may use: 1 or 2, never more than the cores that this process may run on."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(MAX_THREADS, cores))
+
+
+def free_threads() -> int:
+    """Return how many threads gain anything now: 1 where others keep the cores busy. It takes a tenth of a second.
+
+    What was measured on a busy machine says nothing about the same machine when it is quiet.
+    """
+    n_threads = available_threads()
+    if n_threads == 1:
+        return 1
+    matrix = torch.ones(_PROBED_SIDE, _PROBED_SIDE)
+    seconds = {1: 0.0, n_threads: 0.0}
+    for turn in range(_PROBED_TURNS + 1):
+        for n in seconds:
+            with Compute(n_threads=n).threads():
+                started = time.monotonic()
+                torch.mm(matrix, matrix)
+                seconds[n] += time.monotonic() - started if turn else 0.0  # the first turn starts the threads
+    return n_threads if seconds[1] > _MIN_GAIN_OF_THREADS * seconds[n_threads] else 1
 
 
 def _choose_on_cuda(agrees: Callable[[Compute], bool], *, training: bool) -> Compute:

@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 _TIMED_SECONDS = 0.6
 _PATIENCE = 3.0
 """A backend is tried where the images would take so many times longer than to prepare it: it may save a third."""
-_LOADING_SHARE = 0.25
+_LOADING_SHARE = 0.3
 """What it takes to load compiled code, as a share of what it took to compile it."""
 _OPENVINO_SECONDS = 10.0
-_INDUCTOR_SECONDS = 15.0
-_INDUCTOR_SECONDS_PER_LAYER = 0.5
+_INDUCTOR_SECONDS = 20.0
+_INDUCTOR_SECONDS_PER_LAYER = 1.0
 
 
 class Probe:

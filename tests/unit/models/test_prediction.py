@@ -140,3 +140,27 @@ def test_many_images_are_predicted_with_the_fastest_compute(trained: TrainedMode
 
     plain = predict_logits(trained.model, data.images, compute=Compute())
     assert (logits.argmax(axis=1) == plain.argmax(axis=1)).mean() >= 0.99
+
+
+def test_batches_are_answered_as_they_come(predictor: Predictor) -> None:
+    images = shapes(70, seed=8).images
+    expected = predictor.predict(images)
+
+    with predictor.ready(len(images), images.pixels[:32]):
+        parts = [predictor.answer(images.pixels[start : start + 32]) for start in (0, 32, 64)]
+
+    assert sum((part.labels for part in parts), ()) == expected.labels
+    assert np.concatenate([part.confidences for part in parts]) == pytest.approx(expected.confidences, abs=1e-5)
+    assert np.concatenate([part.features for part in parts]) == pytest.approx(expected.features, abs=1e-3)
+
+
+def test_who_is_not_ready_does_not_answer(predictor: Predictor) -> None:
+    pixels = shapes(3).images.pixels
+    with predictor.ready(3, pixels):
+        assert len(predictor.answer(pixels).labels) == 3
+        assert predictor.answer(pixels[:0]).labels == ()
+        with pytest.raises(ModelError, match="these have 24 px"):
+            predictor.answer(shapes(3, size=24).images.pixels)
+
+    with pytest.raises(RuntimeError, match="not ready"):
+        predictor.answer(pixels)
