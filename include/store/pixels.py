@@ -112,8 +112,7 @@ class PixelReader:
 
     def locations(self, indices: NDArray[np.int64]) -> tuple[PixelLocation, ...]:
         """Return where the images at these places are, in this order, for another process to read."""
-        found = zip(self._segment_of[indices].tolist(), self._rows[indices].tolist(), strict=True)
-        return tuple(PixelLocation(self._segments[number].name, row) for number, row in found)
+        return self._reader.locations(indices)
 
     def gather(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return the images at these places, in this order: RGB, [len(indices), size, size, 3].

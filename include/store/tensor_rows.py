@@ -221,6 +221,11 @@ class RowReader:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def locations(self, indices: NDArray[np.int64]) -> tuple[RowLocation, ...]:
+        """Return where the rows at these places are, in this order."""
+        found = zip(self._file_of[indices].tolist(), self._rows[indices].tolist(), strict=True)
+        return tuple(RowLocation(self._files[number].name, row) for number, row in found)
+
     def gather(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """Return the rows at these places, in this order: [len(indices), *row_shape].
 
