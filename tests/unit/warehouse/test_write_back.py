@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from include.errors import IncompleteWriteError, RecalledVersionError, WarehouseError
+from include.errors import IncompleteWriteError, RecalledVersionError, StoreError
 from include.warehouse.loading import LOADED_PREDICTIONS, TaskTry, write_rows
 from include.warehouse.session import Warehouse
 from include.warehouse.write_back import commit_predictions
@@ -114,12 +114,12 @@ def test_a_version_that_was_rolled_back_meanwhile_writes_nothing(
 def test_answers_that_do_not_arrive_are_noticed_and_nothing_is_kept(
     warehouse: Warehouse, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fault: a row is gone again right after the merge."""
+    """The fault: a row is gone again right after the insert."""
     run = Warehouse.run
 
     def run_and_lose_one(self: Warehouse, name: str, /, **values: Any) -> int:
         n_rows = run(self, name, **values)
-        if name == "predictions/merge_predictions":
+        if name == "predictions/insert_loaded_predictions":
             query("DELETE FROM PREDICTIONS WHERE RELATIVE_PATH = 'b'")
         return n_rows
 
@@ -135,7 +135,7 @@ def test_a_file_of_another_shape_writes_nothing(warehouse: Warehouse, query: Que
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"no Parquet")
 
-    with pytest.raises(WarehouseError, match="copy_loaded_predictions"):
+    with pytest.raises(StoreError, match=r"broken\.parquet does not hold rows with STAGE, RELATIVE_PATH"):
         commit_predictions(warehouse, [answers(tmp_path / "1.parquet", ["a"]), broken], run_id="run", work_path="w")
 
     assert query("SELECT COUNT(*) FROM PREDICTIONS") == [(0,)]
@@ -179,7 +179,7 @@ def test_a_commit_that_is_killed_leaves_nothing_and_can_be_repeated(
         "run = Warehouse.run\n"
         "def run_then_die(self, name, /, **values):\n"
         "    result = run(self, name, **values)\n"
-        "    if name == 'predictions/merge_predictions':\n"
+        "    if name == 'predictions/insert_loaded_predictions':\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return result\n"
         "Warehouse.run = run_then_die\n"
