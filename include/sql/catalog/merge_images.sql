@@ -1,5 +1,5 @@
--- New versions of files become rows; one that reappears, or whose label is read differently now, is updated. What has not
--- changed is left out before: the merge then takes as long as there are changes, not as long as there are files.
+-- New versions of files become rows; one that reappears, or whose label is read differently now, is updated. What has
+-- not changed is left out first, so that the merge takes as long as there are changes, not as long as there are files.
 -- Bound: stage_name, label_pattern, label_group; identifiers: stage
 MERGE INTO IMAGES
 USING (

@@ -1,6 +1,6 @@
 -- What has to hold before the answers are committed: none is of a version that was rolled back since it answered
--- (RECALLED_VERSION is one that was), and each key that was loaded is in PREDICTIONS, but for images that were forgotten
--- on request meanwhile (N_MISSING). And how many answers the run has added, in whichever of its tries (N_OF_RUN).
+-- (RECALLED_VERSION is one that was), and each key that was loaded is in PREDICTIONS, but for images that were
+-- forgotten on request meanwhile (N_MISSING). And how many answers the run has added, in whichever try (N_OF_RUN).
 -- Bound: run_id
 WITH RECALLED AS (
     SELECT MIN(LOADED_PREDICTIONS.VERSION) AS VERSION

@@ -1,9 +1,9 @@
--- The loaded answers that are not there yet, each once, but for those to images that were forgotten on request meanwhile.
+-- The loaded answers that are not there yet, each once; none to images that were forgotten on request meanwhile.
 -- COMMIT_SEQ goes on from the last one (this transaction is alone), and never back behind a drift check, whose answers
 -- may have been forgotten on request. IS_FIRST: no other version has answered the image before; of several that are
 -- loaded together, the earliest version has.
 -- No MERGE, and the exceptions are looked for rather than the rule: of a million answers almost all are new, and so no
--- sort and no hash table has to hold them, only their keys' hashes. Equal hashes of different images cost time, no more.
+-- sort and no hash table has to hold them, only their keys' hashes. Two images of one hash cost time, no more.
 -- Bound: run_id
 INSERT INTO PREDICTIONS (
     STAGE, RELATIVE_PATH, ETAG, VERSION, TYPE, CONFIDENCE, SCORES, PRED_TIMESTAMP, RUN_ID, COMMIT_SEQ,

@@ -49,17 +49,16 @@ class StagedFiles:
         if scope["type"] != "http" or not scope["path"].startswith(_PREFIX):
             await self._otherwise(scope, receive, send)
             return
+        answer = self._upload if scope["method"] == "PUT" else self._download
         try:
-            if scope["method"] in {"GET", "HEAD"}:
-                await self._download(scope, receive, send)
-            elif scope["method"] == "PUT":
-                await (await self._upload(Request(scope, receive)))(scope, receive, send)
-            else:
-                raise HTTPException(405, "Method Not Allowed")
+            await answer(scope, receive, send)
         except HTTPException as error:
             await PlainTextResponse(error.detail, status_code=error.status_code)(scope, receive, send)
 
     async def _download(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET and HEAD."""
+        if scope["method"] not in {"GET", "HEAD"}:
+            raise HTTPException(405, "Method Not Allowed")
         stage, file = self._allowed(scope, "GET")
         found = await self._find(stage, file.path)
         if found is None:
@@ -101,21 +100,21 @@ class StagedFiles:
         # a file that is written to meanwhile may have grown, or shrunk
         return (opened.path, content) if content is not None and len(content) == opened.size else opened.path
 
-    async def _upload(self, request: Request) -> Response:
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         """PUT: the file is there when its last byte is."""
-        stage, file = self._allowed(request.scope, "PUT")
+        stage, file = self._allowed(scope, "PUT")
         try:
             upload = await run_in_threadpool(Upload, self._warehouse.stages.folder(stage), file.path)
         except SnowflakeError as error:
             raise HTTPException(403, error.message) from error
         try:
-            async for chunk in request.stream():
+            async for chunk in Request(scope, receive).stream():
                 await run_in_threadpool(upload.write, chunk)
             await run_in_threadpool(upload.finish)
         except BaseException:
             upload.discard()
             raise
-        return Response()
+        await Response()(scope, receive, send)
 
     def _allowed(self, scope: Scope, method: Method) -> tuple[Stage, StagedFile]:
         """Return what the URL allows.
