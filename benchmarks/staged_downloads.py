@@ -1,4 +1,4 @@
-"""Staged files by signed URLs, fetched by a client that takes next to nothing, so that the server is what is measured."""
+"""Staged files by signed URLs, fetched by a client that takes next to nothing: it is the server that is measured."""
 
 import queue
 import socket
@@ -58,9 +58,10 @@ def _fetch(waiting: "queue.SimpleQueue[str]", n_bytes: int, failures: list[Excep
                 while answers.readline() != b"\r\n":
                     pass
                 if b" 200 " not in status or len(answers.read(n_bytes)) != n_bytes:
-                    raise RuntimeError(status.decode())
+                    failures.append(RuntimeError(status.decode()))
+                    return
                 parts = urlsplit(waiting.get_nowait())
     except queue.Empty:
         return
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         failures.append(error)

@@ -68,13 +68,14 @@ def measured(folder: Path, *, n_runs: int) -> Values:
         for n in sorted(_COMMIT_S)
     }
     values: Values = defaultdict(list)
-    before = psutil.Process().memory_info().rss / 2**20
+    [client_before] = Peaks([psutil.Process()]).in_mib()
     for run in range(n_runs):
         root = folder / f"run {run}"
         root.mkdir()
         with own_warehouse(root) as own:
+            before = [client_before, *Peaks([own.server]).in_mib()]
             for n, files in answers.items():
-                _measure_commit(own, n, files, values, client_before=before)
+                _measure_commit(own, n, files, values, before=before)
         root = folder / f"stage {run}"
         root.mkdir()
         with own_warehouse(root) as own:
@@ -115,8 +116,7 @@ def _joined(note: str, machine: str) -> str:
     return f"{note}; {machine}" if note else machine
 
 
-def _measure_commit(own: OwnWarehouse, n: int, files: list[Path], values: Values, *, client_before: float) -> None:
-    server_before = Peaks([own.server]).in_mib()[0]
+def _measure_commit(own: OwnWarehouse, n: int, files: list[Path], values: Values, *, before: list[float]) -> None:
     name = f"write-back of {n:,} answers"
     with counted_statements() as n_statements, watched([psutil.Process(), own.server]) as peaks:
         started, computed = time.monotonic(), _computed_s(own)
@@ -126,10 +126,10 @@ def _measure_commit(own: OwnWarehouse, n: int, files: list[Path], values: Values
     # the smaller ones are answers to some of the same images
     if not 0 < n_new <= n:
         raise RuntimeError(f"{n} answers were to be committed, not {n_new}")
-    client, server = peaks.in_mib()
+    client, server = (peak - at_first for peak, at_first in zip(peaks.in_mib(), before, strict=True))
     values[f"{name}: statements"].append(len(n_statements))
-    values[f"{name}: memory of the client"].append(client - client_before)
-    values[f"{name}: memory of the server"].append(server - server_before)
+    values[f"{name}: memory of the client"].append(client)
+    values[f"{name}: memory of the server"].append(server)
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def counted_statements() -> Iterator[list[str]]:
 
     def note(cursor: SnowflakeCursor, query: str, *arguments: object, **options: object) -> object:
         sent.append(query)
-        return send(cursor, query, *arguments, **options)  # type: ignore[arg-type]
+        return send(cursor, query, *arguments, **options)
 
     with patch.object(SnowflakeCursor, "_execute_helper", note):
         yield sent
@@ -180,7 +180,8 @@ def _answer_all(own: OwnWarehouse) -> None:
         cursor.execute("INSERT INTO MODEL_EVENTS SELECT 1, 'PROMOTED', 1, NULL, 'me', NULL, 'r', SYSDATE(), NULL")
         cursor.execute("DELETE FROM PREDICTIONS")
         cursor.execute(
-            "INSERT INTO PREDICTIONS SELECT STAGE, RELATIVE_PATH, ETAG, 1, 'a', 0.5, PARSE_JSON('[1]'), SYSDATE(), 'r', "
+            "INSERT INTO PREDICTIONS "
+            "SELECT STAGE, RELATIVE_PATH, ETAG, 1, 'a', 0.5, PARSE_JSON('[1]'), SYSDATE(), 'r', "
             "ROW_NUMBER() OVER (ORDER BY RELATIVE_PATH, ETAG), 1, 1, 1, 1, 1, NULL, TRUE FROM IMAGES"
         )
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from include.warehouse.loading import LOADED_PREDICTIONS
 _N_CLASSES = 10
 _N_FEATURES = 16
 _N_LOOKS = 5
-_AT = datetime(2026, 11, 21)
+_AT = datetime(2026, 11, 21)  # noqa: DTZ001 - a TIMESTAMP_NTZ
 
 
 def write_answers(folder: Path, *, stage: str, n_answers: int, n_files: int) -> list[Path]:
@@ -25,7 +26,7 @@ def write_answers(folder: Path, *, stage: str, n_answers: int, n_files: int) -> 
     random = np.random.default_rng(0)
     bounds = np.linspace(0, n_answers, n_files + 1).astype(int).tolist()
     files = []
-    for number, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for number, (start, end) in enumerate(pairwise(bounds)):
         files.append(folder / f"{number:03d}.parquet")
         pa.parquet.write_table(_answers(random, stage, start, end), files[-1])
     return files
