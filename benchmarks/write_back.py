@@ -64,19 +64,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def measured(folder: Path, *, n_runs: int) -> Values:
     """Return the values of each measure, one a run."""
     answers = {
-        n: write_answers(folder / f"{n} answers", stage="INCOMING", n_answers=n, n_files=N_ANSWER_FILES)
+        n: write_answers(folder / f"answers-{n}", stage="INCOMING", n_answers=n, n_files=N_ANSWER_FILES)
         for n in sorted(_COMMIT_S)
     }
     values: Values = defaultdict(list)
     [client_before] = Peaks([psutil.Process()]).in_mib()
     for run in range(n_runs):
-        root = folder / f"run {run}"
+        root = folder / f"commits-{run}"
         root.mkdir()
         with own_warehouse(root) as own:
             before = [client_before, *Peaks([own.server]).in_mib()]
             for n, files in answers.items():
                 _measure_commit(own, n, files, values, before=before)
-        root = folder / f"stage {run}"
+        root = folder / f"stage-{run}"
         root.mkdir()
         with own_warehouse(root) as own:
             _measure_sync(own, root / "new", values)
