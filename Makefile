@@ -8,7 +8,7 @@ PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-ledger bench-memory bench-suite bench-warehouse requirements clean
+.PHONY: help install demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-ledger bench-memory bench-suite bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"
 
-bench: bench-demo bench-drift bench-ledger bench-warehouse bench-memory bench-suite $(if $(DATASET),bench-garments)  ## All benchmarks; those on garments with DATASET=path/to/garments
+bench: bench-demo bench-drift bench-ledger bench-warehouse bench-write-back bench-memory bench-suite $(if $(DATASET),bench-garments)  ## All benchmarks; those on garments with DATASET=path/to/garments
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
@@ -61,6 +61,9 @@ bench-drift: $(INSTALLED)  ## What the drift check reaches, on photos with DATAS
 
 bench-warehouse: $(INSTALLED)  ## What the embedded warehouse takes: benchmarks/results/warehouse.json
 	$(BIN)/python -m benchmarks.warehouse
+
+bench-write-back: $(INSTALLED)  ## What it takes to commit a million answers and to follow 100,000 files: benchmarks/results/write_back.json
+	$(BIN)/python -m benchmarks.write_back
 
 bench-garments: $(INSTALLED)  ## What the demo reaches on photos, DATASET=path/to/garments: benchmarks/results/garments.json
 	$(BIN)/python -m benchmarks.garments $${DATASET:+--dataset "$$DATASET"}

@@ -31,6 +31,10 @@ class SyncResult(NamedTuple):
     """Versions of files that the stage no longer holds."""
 
 
+class _Live(NamedTuple):
+    n_live: int
+
+
 class _Missing(NamedTuple):
     n_live: int
     n_missing: int
@@ -76,18 +80,16 @@ def sync_stage(
         return changed, warehouse.run("catalog/mark_gone_images", stage_name=stage.name, identifiers=identifiers)
 
     n_changed, n_gone = warehouse.alone(merge)
-    n_live = warehouse.fetch("catalog/count_missing_images", _Missing, stage_name=stage.name, identifiers=identifiers)[
-        0
-    ].n_live
+    [live] = warehouse.fetch("catalog/count_live_images", _Live, stage_name=stage.name)
     log.info(
         "stage %s: %d live images, %d new or changed, %d gone, in %.1f s",
         stage.name,
-        n_live,
+        live.n_live,
         n_changed,
         n_gone,
         time.monotonic() - started,
     )
-    return SyncResult(stage.name, n_live, n_changed, n_gone)
+    return SyncResult(stage.name, live.n_live, n_changed, n_gone)
 
 
 def _refresh(warehouse: Warehouse, stage: StageConfig, identifiers: dict[str, str]) -> None:

@@ -1,9 +1,9 @@
 """Rows on their way into the warehouse: Parquet files, a work path of their own, a temporary table.
 
-This is how every step writes back, whatever the number of rows: the files are PUT to a path that only this try of
-this task uses, a temporary table is made and filled by COPY (DDL commits, so both come before any transaction), the
-caller merges from it in one transaction, and the path is removed. A step that is killed in between leaves files that
-nobody reads.
+This is how every step writes back, with as many statements whatever the number of rows and of files: the files are
+packed into one, which is PUT to a path that only this try of this task uses, a temporary table is made and filled by
+COPY, which removes the file (DDL commits, so both come before any transaction), and the caller merges from the table in
+one transaction. A step that is killed in between leaves a file that nobody reads.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ import pyarrow.parquet
 
 from include.errors import WarehouseError
 from include.warehouse.identifiers import WORK_STAGE, stage_location
+from include.warehouse.packing import pack
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ class LoadedTable(NamedTuple):
     create: str
     copy: str
     schema: pa.Schema
+    has_places: bool = False
+    """Whether the table has the column PLACE, too: which of all loaded rows a row is, from 1."""
 
 
 _KEY = [("STAGE", pa.string()), ("RELATIVE_PATH", pa.string()), ("ETAG", pa.string())]
@@ -118,6 +121,7 @@ LOADED_PREDICTIONS = LoadedTable(
             ("FEATURES", pa.string()),  # JSON
         ]
     ),
+    has_places=True,
 )
 
 
@@ -143,26 +147,44 @@ def loaded(warehouse: Warehouse, table: LoadedTable, files: Sequence[Path], *, w
     Args:
         warehouse: The session; it must not be in a transaction.
         table: What is loaded.
-        files: Parquet files with the columns of `table`, of different names.
-        work_path: Where below the work stage the files lie meanwhile, without a slash at its end.
+        files: Parquet files with the columns of `table`.
+        work_path: Where below the work stage the rows lie meanwhile, without a slash at its end.
 
     Raises:
+        StoreError: One of several files cannot be read.
         WarehouseError: The warehouse refused the files or the rows.
     """
     kind = table.copy.rpartition("/")[2]
-    path = f"{work_path}/{kind}/"
-    location = {"location": stage_location(WORK_STAGE, path)}
     started = time.monotonic()
+    warehouse.run(table.create)
+    if files:
+        location = {"location": stage_location(WORK_STAGE, f"{work_path}/{kind}/")}
+        with _one_file(table, files) as file:
+            _load(warehouse, table, file, location)
+    log.debug("%s: %d files in %.2f s", kind, len(files), time.monotonic() - started)
+    yield
+
+
+def _load(warehouse: Warehouse, table: LoadedTable, file: Path, location: Mapping[str, str]) -> None:
+    """Fill the temporary table; the COPY removes what the PUT has put, unless it fails."""
     try:
-        for file in files:
-            warehouse.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
-        warehouse.run(table.create)
-        if files:
-            warehouse.run(table.copy, identifiers=location)
-        log.debug("%s: %d files in %.2f s", kind, len(files), time.monotonic() - started)
-        yield
-    finally:
+        warehouse.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
+        warehouse.run(table.copy, identifiers=location)
+    except BaseException:
         _remove(warehouse, location)
+        raise
+
+
+@contextmanager
+def _one_file(table: LoadedTable, files: Sequence[Path]) -> Iterator[Path]:
+    """Hold the rows of several files in one."""
+    if len(files) == 1 and not table.has_places:
+        yield files[0]
+        return
+    with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
+        packed = Path(folder) / "packed.parquet"
+        pack(files, table.schema, packed)
+        yield packed
 
 
 def _remove(warehouse: Warehouse, location: Mapping[str, str]) -> None:

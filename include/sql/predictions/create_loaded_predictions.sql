@@ -1,4 +1,4 @@
--- The answers of a run before they are committed.
+-- The answers of a run before they are committed. PLACE: which of them a row is, from 1.
 CREATE OR REPLACE TEMPORARY TABLE LOADED_PREDICTIONS (
     STAGE VARCHAR NOT NULL,
     RELATIVE_PATH VARCHAR NOT NULL,
@@ -13,5 +13,6 @@ CREATE OR REPLACE TEMPORARY TABLE LOADED_PREDICTIONS (
     BRIGHTNESS FLOAT,
     CONTRAST FLOAT,
     SHARPNESS FLOAT,
-    FEATURES VARIANT
+    FEATURES VARIANT,
+    PLACE NUMBER
 )

@@ -33,6 +33,9 @@ _SETTINGS: Final = {
     "autoinstall_known_extensions": "false",
     # Snowflake refuses to divide by zero; DuckDB's default is infinity
     "ieee_floating_point_ops": "false",
+    # it shares the machine with the tasks that it serves: what does not fit goes to files below the root, and a million
+    # answers are committed as fast. DuckDB would take four fifths of the memory
+    "memory_limit": "350MB",
 }
 
 # fakesnow's macro does not bind for every type that Snowflake casts to a timestamp, and drops fractions of a second

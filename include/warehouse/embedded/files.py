@@ -1,11 +1,14 @@
 """The files of a stage: finding them, naming them, and never leaving the stage's folder."""
 
+import fcntl
 import hashlib
 import io
 import logging
 import os
 import re
 import secrets
+import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,14 +87,44 @@ def matcher(pattern: str) -> Callable[[str], object]:
         raise SnowflakeError(text, errno=100048, sqlstate="2201B") from error
 
 
-def open_path(folder: Path, path: str) -> Path | None:
-    """Return where an existing staged file lies, or None: no such file, or not below the folder after all symlinks."""
+class OpenFile(NamedTuple):
+    """A staged file, open for reading."""
+
+    descriptor: int
+    path: str
+    """Where it lies, after all symlinks."""
+    size: int
+
+
+def open_file(folder: Path, path: str) -> OpenFile | None:
+    """Open an existing staged file, or return None: no such file, or not below the folder after all symlinks.
+
+    What counts is where the open file lies, so nobody can put a link in the place of what has been checked.
+    """
     try:
-        root = folder.resolve(strict=True)
-        file = (folder / checked_path(path)).resolve(strict=True)
-    except (OSError, SnowflakeError, ValueError, RuntimeError):
+        checked_path(path)
+        root = _place(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), close=True)
+        # a pipe would let its opener wait for a writer
+        descriptor = os.open(f"{root}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (OSError, SnowflakeError, ValueError):
         return None
-    return file if file.is_relative_to(root) and file.is_file() else None
+    status = os.fstat(descriptor)
+    place = _place(descriptor, close=False)
+    if stat.S_ISREG(status.st_mode) and place.startswith(root.rstrip("/") + "/"):
+        return OpenFile(descriptor, place, status.st_size)
+    os.close(descriptor)
+    return None
+
+
+def _place(descriptor: int, *, close: bool) -> str:
+    """Return where an open file or folder lies, after all symlinks."""
+    try:
+        if sys.platform == "darwin":
+            return os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0"))
+        return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - twice for each file that is served
+    finally:
+        if close:
+            os.close(descriptor)
 
 
 def find_files(folder: Path, prefix: str = "") -> Iterator[tuple[str, FileState]]:

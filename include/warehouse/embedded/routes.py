@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from include.warehouse.embedded import wire
 from include.warehouse.embedded.answers import Answer
@@ -41,10 +42,9 @@ _AUTHORIZATION_START: Final = 'Snowflake Token="'
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def application(warehouse: Warehouse) -> Starlette:
+def application(warehouse: Warehouse) -> ASGIApp:
     """Return the ASGI application of a warehouse."""
     api = _Api(warehouse)
-    staged = StagedFiles(warehouse)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -52,7 +52,7 @@ def application(warehouse: Warehouse) -> Starlette:
         yield
         await run_in_threadpool(warehouse.close)
 
-    return Starlette(
+    statements = Starlette(
         lifespan=lifespan,
         routes=[
             Route("/healthz", _healthy, methods=["GET"]),
@@ -64,11 +64,10 @@ def application(warehouse: Warehouse) -> Starlette:
             Route("/queries/{query_id}/result", _answering(api.result), methods=["GET"]),
             Route("/monitoring/queries/{query_id}", _answering(api.monitoring), methods=["GET"]),
             Route("/telemetry/send", _answering(api.telemetry), methods=["POST"]),
-            Route("/stage/{database}/{schema}/{stage}/{path:file}", staged.download, methods=["GET"]),
-            Route("/stage/{database}/{schema}/{stage}/{path:file}", staged.upload, methods=["PUT"]),
             Route("/api/files/{path:path}", _no_session, methods=["GET"]),
         ],
     )
+    return StagedFiles(warehouse, statements)
 
 
 async def _healthy(_: Request) -> Response:

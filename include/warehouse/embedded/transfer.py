@@ -16,6 +16,7 @@ from include.warehouse.embedded.translation import Context
 from include.warehouse.embedded.urls import DEFAULT_SECONDS, Signer, StagedFile
 
 _PARALLEL: Final = 4
+_WILDCARDS: Final = frozenset("*?[")
 
 
 class Transfers:
@@ -29,24 +30,28 @@ class Transfers:
         """Tell the client where to upload to.
 
         The client asks once for the whole statement, which may hold wildcards, and then once for each file with the
-        name that it gives it in the stage; only that second answer's URL is used.
+        name that it gives it in the stage; only that second answer's URL is used. Not so for one file that keeps its
+        name: a client that holds a token takes the first URL.
         """
         stage = self._stages.get(context.stage_key(statement.location.stage))
         folder = files.checked_prefix(statement.location.path).removesuffix("/")
         name = posixpath.basename(statement.source)
         target = StagedFile(*stage.key, posixpath.join(folder, name))
+        compresses = _flag(statement.options, "AUTO_COMPRESS", default=True)
+        is_named = not compresses and not _WILDCARDS.intersection(statement.source)
         return {
             "command": "UPLOAD",
             "src_locations": [statement.source],
             "parallel": _PARALLEL,
-            "autoCompress": _flag(statement.options, "AUTO_COMPRESS", default=True),
+            "autoCompress": compresses,
             "overwrite": _flag(statement.options, "OVERWRITE", default=False),
             "sourceCompression": str(statement.options.get("SOURCE_COMPRESSION", "auto_detect")).lower(),
             # of the storage services only Google's is written to by one plain PUT to a URL
             "stageInfo": {
                 "locationType": "GCS",
                 "location": f"{stage.key}/{folder}",
-                "creds": {},
+                # the token opens nothing: with a URL the connector never sends it
+                "creds": {"GCS_ACCESS_TOKEN": "none"} if is_named else {},
                 # where the connector would turn to without a URL: never to Google
                 "endPoint": urlsplit(base).netloc,
                 "presignedUrl": self._signer.url(base, target, method="PUT"),

@@ -1,5 +1,6 @@
 """Answers are committed all or none, and once."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from include.errors import IncompleteWriteError, RecalledVersionError, WarehouseError
+from include.catalog.forgotten import place_sha256
+from include.errors import IncompleteWriteError, RecalledVersionError, StoreError
 from include.warehouse.loading import LOADED_PREDICTIONS, TaskTry, write_rows
 from include.warehouse.session import Warehouse
 from include.warehouse.write_back import commit_predictions
@@ -87,6 +89,36 @@ def test_an_answer_is_the_first_where_no_other_version_has_answered_before(
     assert query("SELECT RELATIVE_PATH, VERSION FROM FIRST_ANSWERS ORDER BY RELATIVE_PATH") == query(first)
 
 
+@pytest.mark.parametrize("n_files", [1, 3, 100])
+def test_a_commit_is_eight_statements_for_the_warehouse_whatever_the_number_of_files(
+    warehouse: Warehouse, query: Query, tmp_path: Path, n_files: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = [answers(tmp_path / f"{i}.parquet", [f"{i} a", f"{i} b"]) for i in range(n_files)]
+    caplog.set_level(logging.DEBUG, "include.warehouse.embedded.routes")
+
+    commit_predictions(warehouse, files, run_id="run", work_path="w")
+
+    # the server's own log, so that what the connector asks for by itself counts, too
+    assert len([record for record in caplog.records if record.getMessage().startswith("session")]) == 8
+    assert query("SELECT COUNT(*), MIN(COMMIT_SEQ), MAX(COMMIT_SEQ) FROM PREDICTIONS") == [
+        (2 * n_files, 1, 2 * n_files)
+    ]
+
+
+def test_answers_to_a_forgotten_image_are_left_out(warehouse: Warehouse, query: Query, tmp_path: Path) -> None:
+    query(
+        "INSERT INTO FORGOTTEN SELECT %(place)s, 'e', NULL, FALSE, 'r', SYSDATE()",
+        place=place_sha256("S", "b"),
+    )
+
+    n_new = commit_predictions(
+        warehouse, [answers(tmp_path / "1.parquet", ["a", "b", "c"])], run_id="run", work_path="w"
+    )
+
+    assert n_new == 2
+    assert query("SELECT RELATIVE_PATH FROM PREDICTIONS ORDER BY COMMIT_SEQ") == [("a",), ("c",)]
+
+
 def test_no_work_file_is_left(warehouse: Warehouse, query: Query, tmp_path: Path) -> None:
     commit_predictions(warehouse, [answers(tmp_path / "1.parquet", ["a"])], run_id="run", work_path="w")
 
@@ -114,12 +146,12 @@ def test_a_version_that_was_rolled_back_meanwhile_writes_nothing(
 def test_answers_that_do_not_arrive_are_noticed_and_nothing_is_kept(
     warehouse: Warehouse, query: Query, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The fault: a row is gone again right after the merge."""
+    """The fault: a row is gone again right after the insert."""
     run = Warehouse.run
 
     def run_and_lose_one(self: Warehouse, name: str, /, **values: Any) -> int:
         n_rows = run(self, name, **values)
-        if name == "predictions/merge_predictions":
+        if name == "predictions/insert_loaded_predictions":
             query("DELETE FROM PREDICTIONS WHERE RELATIVE_PATH = 'b'")
         return n_rows
 
@@ -135,9 +167,10 @@ def test_a_file_of_another_shape_writes_nothing(warehouse: Warehouse, query: Que
     broken = tmp_path / "broken.parquet"
     broken.write_bytes(b"no Parquet")
 
-    with pytest.raises(WarehouseError, match="copy_loaded_predictions"):
+    with pytest.raises(StoreError, match=r"broken\.parquet does not hold rows with STAGE, RELATIVE_PATH"):
         commit_predictions(warehouse, [answers(tmp_path / "1.parquet", ["a"]), broken], run_id="run", work_path="w")
 
+    assert query("LIST @WORK") == []
     assert query("SELECT COUNT(*) FROM PREDICTIONS") == [(0,)]
 
 
@@ -179,7 +212,7 @@ def test_a_commit_that_is_killed_leaves_nothing_and_can_be_repeated(
         "run = Warehouse.run\n"
         "def run_then_die(self, name, /, **values):\n"
         "    result = run(self, name, **values)\n"
-        "    if name == 'predictions/merge_predictions':\n"
+        "    if name == 'predictions/insert_loaded_predictions':\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return result\n"
         "Warehouse.run = run_then_die\n"

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 from snowflake.connector.errors import OperationalError, ProgrammingError
 
+from include.warehouse.embedded import staged_files
 from include.warehouse.embedded.files import Upload
 from include.warehouse.embedded.server import running_server
 from include.warehouse.embedded.stages import StageKey
@@ -111,6 +112,36 @@ def test_a_signed_url_does_not_follow_links_out_of_the_stage(run, folder, stage,
     (tmp_path / "secret").write_text("secret")
     (folder / "link").symlink_to(tmp_path / "secret")
     assert status_of(signed(run, "link"))[0] == 404
+
+
+def test_a_signed_url_opens_no_pipe(run, folder, stage):
+    os.mkfifo(folder / "pipe")
+    assert status_of(signed(run, "pipe"))[0] == 404
+
+
+def test_a_signed_url_follows_links_inside_of_the_stage(run, folder, stage):
+    write(folder, {"real/a": b"x"})
+    (folder / "link").symlink_to(folder / "real")
+    assert fetch(signed(run, "link/a")) == b"x"
+
+
+@pytest.mark.parametrize("size", [0, 1, 4 * 2**20, 4 * 2**20 + 1])
+def test_a_part_of_a_file_can_be_asked_for_whatever_its_size(run, folder, stage, size):
+    content = os.urandom(size)
+    write(folder, {"a": content})
+    assert fetch(signed(run, "a")) == content
+    if size > 1:
+        request = urllib.request.Request(signed(run, "a"), headers={"Range": "bytes=1-3"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            assert (response.status, response.read()) == (206, content[1:4])
+
+
+def test_files_that_open_slowly_are_served_all_the_same(run, folder, stage, monkeypatch):
+    """Files of a mounted folder, which are read in threads."""
+    monkeypatch.setattr(staged_files, "_SLOW_S", -1.0)
+    write(folder, {"a": b"x"})
+    url = signed(run, "a")
+    assert [fetch(url) for _ in range(3)] == [b"x"] * 3
 
 
 def test_a_null_path_has_no_url(run, stage):
