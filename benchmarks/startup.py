@@ -1,8 +1,8 @@
 """What of an inference run is start-up: `python -m benchmarks.startup`, through the real scheduler.
 
 An instance of its own (warehouse, Airflow's processes) trains a small network, and then alternates runs with nothing
-new with runs on new photos. Airflow's API tells how long a run took, and the tasks' logs when each began and ended its own
-work; what is left is hops from task to task and processes that start. Measure on a machine that does nothing else.
+new with runs on new photos. Airflow's API tells how long a run took, and the tasks' logs when each began and ended its
+own work; what is left is hops from task to task and processes that start. Measure on a machine that does nothing else.
 """
 
 import argparse
