@@ -12,6 +12,8 @@ from PIL import Image
 N_CLASSES = 10
 GENERATED_SIZE = (400, 533)
 """Width and height, in pixels: those of the garments, of which most have some 50 KB."""
+LABEL_IN_STAGE = "^[^/]+/(?P<label>[^/]+)/"
+"""Where the label stands in a path that `stage_photos` has made."""
 _QUALITY = 90
 _ENDINGS = {".jpg", ".jpeg"}
 

@@ -23,7 +23,7 @@ import yaml
 from benchmarks.demo import add_ports
 from benchmarks.figures import RESULTS, Figure, as_markdown, figure_of, write
 from benchmarks.own_airflow import run_python
-from benchmarks.photos import Photo, generate_photos, read_photos, spread, stage_photos
+from benchmarks.photos import LABEL_IN_STAGE, Photo, generate_photos, read_photos, spread, stage_photos
 from include.commands.access import open_airflow
 from include.commands.airflow_answers import LogLine, LogPosition, TaskInstance
 from include.commands.airflow_api import AirflowApi
@@ -144,6 +144,7 @@ def _running_instance(folder: Path, options: argparse.Namespace) -> Iterator[Loc
             "training": {"name": "STARTUP_TRAIN", "url": f"file://{folder}/train/"},
             "incoming": {"name": "STARTUP_NEW", "url": f"file://{folder}/new/"},
         },
+        "labels": {"from_path": LABEL_IN_STAGE},
         "training": {"n_epochs": 1 if options.quick else 3},
         "gate": {"min_accuracy": 0.0, "min_recall": 0.0},
         "retraining": {"mode": "alert_only"},

@@ -109,7 +109,7 @@ def _measure(
         given_up = in_a_fork(
             lambda: accuracy_given_up(small, comparison.made, photos, comparison.rounds[0].many.labels)
         ).returned
-        few, many = (staged.answer(small, n_images=n_images) for n_images in extent.memory_photos)
+        few, many = (staged.answer(small, n_images=n_images, watch_memory=True) for n_images in extent.memory_photos)
     figures += _signed(small, comparison, folder, staged_folder, classes=classes)
     figures.append(accuracy_figure(small.title, given_up))
     return figures + memory_figures(small.title, few, many, model_bytes=comparison.made.n_bytes)

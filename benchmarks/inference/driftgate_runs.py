@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.inference.networks import MadeNetwork, Network
-from benchmarks.memory_runs import in_a_fork
+from benchmarks.memory_runs import SAMPLED_EVERY_S, in_a_fork
 from benchmarks.own_warehouse import own_session, own_warehouse
 from include.catalog.keys import ImageKey
 from include.catalog.plan import pending_images
@@ -29,6 +29,8 @@ from include.warehouse.session import Warehouse
 from include.warehouse.write_back import commit_predictions
 
 _WORK_PATH = "bench"
+_RARELY_S = 1.0
+"""How often the memory of a run is looked at that is measured for its speed."""
 _EMPTIED = ("DELETE FROM PIXELS", "DELETE FROM PREDICTIONS", "UPDATE IMAGES SET CONTENT_SHA256 = NULL")
 """What makes the images as new as they were: nothing is known of them but that they are staged."""
 
@@ -77,9 +79,21 @@ class StagedPhotos:
         registered = in_a_fork(lambda: self._register(network, made, classes))
         self._versions[network.architecture] = registered.returned
 
-    def answer(self, network: Network, *, n_images: int, tell_labels: bool = False) -> Inference:
-        """Answer the first so many photos, in a fork that has nothing but the libraries, and commit the answers."""
-        forked = in_a_fork(lambda: self._answer(network, n_images, tell_labels=tell_labels))
+    def answer(
+        self, network: Network, *, n_images: int, tell_labels: bool = False, watch_memory: bool = False
+    ) -> Inference:
+        """Answer photos, in a fork that has nothing but the libraries, and commit the answers.
+
+        Args:
+            network: Which version answers.
+            n_images: How many photos, the first ones of the stage.
+            tell_labels: Whether the committed answers are read afterwards.
+            watch_memory: Whether the peak of its memory is to be exact, which takes some of a core.
+        """
+        forked = in_a_fork(
+            lambda: self._answer(network, n_images, tell_labels=tell_labels),
+            sampled_every_s=SAMPLED_EVERY_S if watch_memory else _RARELY_S,
+        )
         committed: _Committed = forked.returned
         return Inference(committed.n_images, committed.seconds, forked.resident, committed.labels)
 

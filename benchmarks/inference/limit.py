@@ -114,6 +114,7 @@ def _agrees(exact: NDArray[np.float32], answers: NDArray[np.float32]) -> bool:
 def _forward_rate(forward: Forward, pixels: NDArray[np.uint8], *, seconds: float) -> float:
     """Return images per second over whole batches, at least one, after one that does not count."""
     batches = [pixels[start : start + BATCH_SIZE] for start in range(0, len(pixels) - BATCH_SIZE + 1, BATCH_SIZE)]
+    torch.set_num_threads(n_cores())  # some of its settings are the whole process's: a decoder may have changed them
     forward(batches[0])
     n_images, started = 0, time.monotonic()
     while n_images == 0 or time.monotonic() - started < seconds:

@@ -45,7 +45,7 @@ def command(peer: Peer, network: Network, made: MadeNetwork, files: Path, *, n_c
 
 def write_list(photos: Sequence[Photo], target: Path, *, n_files: int) -> Path:
     """Write the paths of so many photos, over and over, a line each."""
-    lines = [str(photos[number % len(photos)].path) for number in range(n_files)]
+    lines = [str(photos[number % len(photos)].path.resolve()) for number in range(n_files)]
     target.write_text("\n".join(lines), encoding="utf-8")
     return target
 

@@ -47,6 +47,13 @@ def comparison_figures(comparison: Comparison, *, machine: str) -> list[Figure]:
             note=f"{_rates(rounds, lambda one: one.slope)} img/s: what it takes to start is left out",
         ),
         _ratio(
+            f"{network.title}: end-to-end inference",
+            [_ours(one) for one in rounds],
+            unit="img/s",
+            reach=None,
+            against=None,
+        ),
+        _ratio(
             f"{network.title}: end-to-end inference of the forward pass alone",
             [_ours(one) / one.limit.forward for one in rounds],
             unit="share",
@@ -128,7 +135,7 @@ def memory_figures(title: str, few: Inference, many: Inference, *, model_bytes: 
 
 
 def _ratio(
-    measure: str, values: Sequence[float], *, unit: str, reach: float | None, against: str, note: str = ""
+    measure: str, values: Sequence[float], *, unit: str, reach: float | None, against: str | None, note: str = ""
 ) -> Figure:
     better: Literal["higher"] = "higher"
     return figure_of(measure, values, unit=unit, better=better, reach=reach, against=against, note=note)

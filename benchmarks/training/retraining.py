@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from benchmarks.memory_runs import in_a_fork
 from benchmarks.own_warehouse import OwnWarehouse, own_session, own_warehouse
-from benchmarks.photos import Photo, stage_photos
+from benchmarks.photos import LABEL_IN_STAGE, Photo, stage_photos
 from include.catalog.runs import open_run
 from include.catalog.snapshot import freeze_snapshot
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
-from include.config_parts import GateConfig, ModelConfig
+from include.config_parts import GateConfig, LabelsConfig, ModelConfig
 from include.images.preprocess import read_digests
 from include.models.architectures import build
 from include.models.fitting import FittedModel, fit_snapshot
@@ -63,12 +63,14 @@ def retrain_rounds(
                 "preprocessing": template.preprocessing,
                 "model": template.model,
                 "training": template.training,
+                "labels": LabelsConfig(from_path=LABEL_IN_STAGE),
                 "gate": GateConfig(min_accuracy=0.0, min_recall=0.0),
             }
         )
-        stage_photos(first, stage / "first", n_photos=len(first))
+        stage_photos(first, stage, n_photos=len(first))
         in_a_fork(lambda: _train_champion(own, config))
-        stage_photos(rest, stage / "new", n_photos=len(rest))
+        stage_photos(rest, folder / "rest", n_photos=len(rest))
+        (folder / "rest" / "00").rename(stage / "new")
         snapshot_id: str = in_a_fork(lambda: _freeze(own, config, "retraining")).returned
         return [
             [

@@ -84,7 +84,9 @@ def race(parts: Split, config: PipelineConfig, folder: Path, *, target: float, s
         target: The test accuracy.
         seed: Of both.
     """
-    ours: Reached = in_a_fork(lambda: _train_ours(parts, config, target=target, seed=seed)).returned
+    ours: Reached = in_a_fork(
+        lambda: _train_ours(parts, config, target=target, seed=seed), sampled_every_s=1.0
+    ).returned
     return Race(
         ours, _train_reference(parts, config, folder, target=target, seed=seed, at_most=_PATIENCE * ours.seconds)
     )
