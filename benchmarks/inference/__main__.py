@@ -39,7 +39,7 @@ class _Extent(NamedTuple):
 
 
 _FULL = _Extent(
-    Sizes(n_rounds=3, many=3_000, few=600, limit_photos=320, limit_seconds=3.0, has_peers=True, is_compiling=True),
+    Sizes(n_rounds=3, many=3_000, few=300, limit_photos=320, limit_seconds=3.0, has_peers=True, is_compiling=True),
     memory_photos=(3_000, 12_000),
     n_photos=None,
     n_epochs=_N_EPOCHS,

@@ -9,7 +9,16 @@ from typing import NamedTuple
 from benchmarks.inference.driftgate_runs import Inference, StagedPhotos
 from benchmarks.inference.limit import Limit, measuring_limit
 from benchmarks.inference.networks import MadeNetwork, Network
-from benchmarks.inference.peers import DATA_LOADER, GUIDE, OWN_PYTHON, RAY_DATA, command, images_per_second, write_list
+from benchmarks.inference.peers import (
+    DATA_LOADER,
+    GUIDE,
+    OWN_PYTHON,
+    RAY_DATA,
+    command,
+    images_per_second,
+    images_per_second_after_first,
+    write_list,
+)
 from benchmarks.photos import Photo, spread
 from benchmarks.standby import script_on_standby, standby
 
@@ -104,12 +113,12 @@ def compare(
 
 def _ray_data(network: Network, made: MadeNetwork, files: Path, *, n_classes: int) -> Mapping[str, float]:
     """Measure Ray Data. Its cluster is ended in between: some ten processes that wait take something of a core."""
-    few, many = network.peer_images
+    _, many = network.peer_images
     with script_on_standby(command(RAY_DATA, network, made, files, n_classes=n_classes)) as ask:
         return {
-            RAY_DATA.title: images_per_second(ask, (few, many)),
-            # as many more as it is faster, so that its start does not drown them
-            RAY_BFLOAT16: images_per_second(ask, (few, 2 * many), "bfloat16"),
+            RAY_DATA.title: images_per_second_after_first(ask, many),
+            # more, as it is faster
+            RAY_BFLOAT16: images_per_second_after_first(ask, 2 * many, "bfloat16"),
         }
 
 

@@ -21,7 +21,7 @@ from include.models.prediction import predict_outputs
 from include.models.training import train
 
 SEED = 7
-_N_SETTLING = 256
+_N_SETTLING = 128
 _RIDGE = 0.1
 _LOGIT_SCALE = 10.0
 
@@ -40,7 +40,7 @@ class Network:
     """How many times the images per second of the guide's way it has to reach; None: it is not compared."""
     over_data_loader: float | None = None
     peer_images: tuple[int, int] = (0, 0)
-    """The two numbers of images between which a peer's slope is taken; one that is as slow gets more."""
+    """The two numbers of images between which a peer's slope is taken."""
 
 
 NETWORKS: tuple[Network, ...] = (
@@ -51,7 +51,7 @@ NETWORKS: tuple[Network, ...] = (
         share_of_limit=0.90,
         over_guide=4.5,
         over_data_loader=4.0,
-        peer_images=(80, 240),
+        peer_images=(80, 160),
     ),
     Network(
         architecture="mobilenet_v3_large",
@@ -60,7 +60,7 @@ NETWORKS: tuple[Network, ...] = (
         share_of_limit=0.85,
         over_guide=7.0,
         over_data_loader=6.0,
-        peer_images=(80, 480),
+        peer_images=(80, 400),
     ),
     Network(architecture=SMALL_CNN, title="the small CNN at 96 px", size=96, share_of_limit=0.80),
 )
@@ -183,7 +183,7 @@ def _settled(model: nn.Module, pixels: NDArray[np.uint8], labels: NDArray[np.int
         norm.momentum = None  # the mean over all batches
     mean, std = torch.tensor([0.45] * 3).view(1, 3, 1, 1), torch.tensor([0.225] * 3).view(1, 3, 1, 1)
     with torch.inference_mode():
-        for start in range(0, min(len(pixels), 128), 64):
+        for start in range(0, len(pixels), 64):
             batch = torch.from_numpy(pixels[start : start + 64]).permute(0, 3, 1, 2).float() / 255
             model.train()((batch - mean) / std)
     for norm, momentum in zip(norms, before, strict=True):

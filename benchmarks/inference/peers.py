@@ -50,7 +50,18 @@ def write_list(photos: Sequence[Photo], target: Path, *, n_files: int) -> Path:
     return target
 
 
-def images_per_second(ask: Ask, sizes: tuple[int, int], *how: str) -> float:
+def images_per_second(ask: Ask, sizes: tuple[int, int]) -> float:
     """Return the slope between two numbers of images, which leaves out what a peer needs to start."""
-    few, many = (ask(size, *how) for size in sizes)
+    few, many = (ask(size) for size in sizes)
     return float((many["n"] - few["n"]) / (many["seconds"] - few["seconds"]))
+
+
+def images_per_second_after_first(ask: Ask, size: int, *how: str) -> float:
+    """Return the slope between the first batch and the last one of so many images.
+
+    For a peer whose start takes longer than its work, and differs by more from one to the next. It leaves out what it
+    has done beside its first batch, and so rather flatters it.
+    """
+    answer = ask(size, *how)
+    first = answer["first"]
+    return float((answer["n"] - first["n"]) / (answer["seconds"] - first["seconds"]))

@@ -1,6 +1,6 @@
 """A plain DataLoader: torchvision's transforms in two workers, eager float32."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from networks import answer_requests, arguments, load, read_files, transform
@@ -33,13 +33,12 @@ def main() -> None:
     options = arguments()
     model, to_tensor = load(options.architecture, options.weights, options.classes), transform(options.size)
 
-    def classify(files: Sequence[str]) -> list[int]:
+    def classify(files: Sequence[str]) -> Iterator[list[int]]:
         loader = DataLoader(Images(files, to_tensor), batch_size=BATCH_SIZE, num_workers=N_WORKERS)
-        labels: list[int] = []
-        with torch.inference_mode():
-            for batch in loader:
-                labels += model(batch).argmax(dim=1).tolist()
-        return labels
+        for batch in loader:
+            with torch.inference_mode():
+                labels = model(batch).argmax(dim=1)
+            yield labels.tolist()
 
     answer_requests(read_files(options.files), classify)
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -45,12 +45,20 @@ def transform(size: int) -> transforms.Compose:
     )
 
 
-def answer_requests(files: Sequence[str], classify: Callable[..., Sequence[int]]) -> None:
-    """Read lines, a number of images and perhaps how, until the input ends; classify so many, and write JSON."""
+def answer_requests(files: Sequence[str], classify: Callable[..., Iterator[Sequence[int]]]) -> None:
+    """Read lines, a number of images and perhaps how, until the input ends; classify so many, and write JSON.
+
+    Args:
+        files: The images, of which the first are taken.
+        classify: From images to the places of their classes, as they come: a batch after the other.
+    """
     for line in sys.stdin:
         number, *how = line.split()
-        wanted = files[: int(number)]
         started = time.monotonic()
-        labels = list(classify(wanted, *how))
+        labels: list[int] = []
+        first = None
+        for batch in classify(files[: int(number)], *how):
+            labels += batch
+            first = first or {"n": len(labels), "seconds": time.monotonic() - started}
         seconds = time.monotonic() - started
-        print(json.dumps({"n": len(labels), "seconds": seconds, "labels": labels}), flush=True)
+        print(json.dumps({"n": len(labels), "seconds": seconds, "first": first, "labels": labels}), flush=True)

@@ -4,7 +4,7 @@ Asked for `bfloat16`, the actors compute in bfloat16 on channels_last, which the
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class Classifier:
         if self._bfloat16:
             images = images.to(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bfloat16):
-            return {"path": batch["path"], "label": self._model(images).argmax(dim=1).numpy()}
+            return {"label": self._model(images).argmax(dim=1).numpy()}
 
 
 def main() -> None:
@@ -55,10 +55,10 @@ def main() -> None:
     to_tensor = transform(options.size)
 
     def prepare(row: dict[str, Any]) -> dict[str, Any]:
-        return {"path": row["path"], "transformed": to_tensor(Image.fromarray(row["image"])).numpy()}
+        return {"transformed": to_tensor(Image.fromarray(row["image"])).numpy()}
 
-    def classify(files: Sequence[str], how: str = "float32") -> list[int]:
-        images = ray.data.read_images(list(files), mode="RGB", include_paths=True).map(prepare)
+    def classify(files: Sequence[str], how: str = "float32") -> Iterator[list[int]]:
+        images = ray.data.read_images(list(files), mode="RGB").map(prepare)
         answers = images.map_batches(
             Classifier,
             fn_constructor_args=(options.architecture, options.weights, options.classes),
@@ -66,8 +66,8 @@ def main() -> None:
             compute=ActorPoolStrategy(size=N_ACTORS),
             batch_size=BATCH_SIZE,
         )
-        labels = {row["path"]: int(row["label"]) for row in answers.take_all()}
-        return [labels[file] for file in files]
+        for batch in answers.iter_batches(batch_size=None, prefetch_batches=0):
+            yield batch["label"].tolist()
 
     answer_requests(read_files(options.files), classify)
     ray.shutdown()

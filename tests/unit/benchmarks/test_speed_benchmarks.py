@@ -15,7 +15,7 @@ from benchmarks.inference.comparison import RAY_BFLOAT16, Comparison, Round
 from benchmarks.inference.driftgate_runs import Inference
 from benchmarks.inference.limit import Limit
 from benchmarks.inference.networks import NETWORKS, MadeNetwork
-from benchmarks.inference.peers import GUIDE, images_per_second
+from benchmarks.inference.peers import GUIDE, images_per_second, images_per_second_after_first
 from benchmarks.inference.table import comparison_figures, memory_figures
 from benchmarks.photos import Photo, generate_photos, read_photos, spread, stage_photos
 from benchmarks.standby import standby
@@ -105,6 +105,12 @@ def test_a_peer_is_measured_without_its_start() -> None:
     answers = {100: {"n": 100, "seconds": 12.0}, 400: {"n": 400, "seconds": 18.0}}
 
     assert images_per_second(lambda size: answers[size], (100, 400)) == 50
+
+
+def test_a_peer_that_starts_slowly_is_measured_from_its_first_batch_on() -> None:
+    answer = {"n": 400, "seconds": 50.0, "first": {"n": 40, "seconds": 41.0}}
+
+    assert images_per_second_after_first(lambda _size, _how: answer, 400, "bfloat16") == 40
 
 
 def test_a_process_on_standby_prepares_once_and_tells_when_it_fails() -> None:
