@@ -3,12 +3,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PEERS := benchmarks/peers/.venv
 # A worker per core: tests/distribution.py says who runs what. Each may take two gigabytes with what it starts.
 PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-ledger bench-memory bench-suite bench-warehouse bench-write-back requirements clean
+.PHONY: help install demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +52,7 @@ test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"
 
-bench: bench-demo bench-drift bench-ledger bench-warehouse bench-write-back bench-memory bench-suite $(if $(DATASET),bench-garments)  ## All benchmarks; those on garments with DATASET=path/to/garments
+bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-suite $(if $(DATASET),bench-garments)  ## All benchmarks; those on garments with DATASET=path/to/garments
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
@@ -68,6 +69,20 @@ bench-write-back: $(INSTALLED)  ## What it takes to commit a million answers and
 bench-garments: $(INSTALLED)  ## What the demo reaches on photos, DATASET=path/to/garments: benchmarks/results/garments.json
 	$(BIN)/python -m benchmarks.garments $${DATASET:+--dataset "$$DATASET"}
 
+bench-inference: $(INSTALLED) $(PEERS)/.installed  ## What inference reaches of the machine's limit and beside others, on photos with DATASET=folder: benchmarks/results/inference.json
+	$(BIN)/python -m benchmarks.inference $${DATASET:+--dataset "$$DATASET"}
+
+bench-training: $(INSTALLED)  ## What training and retraining take to an accuracy, on photos with DATASET=folder: benchmarks/results/training.json
+	$(BIN)/python -m benchmarks.training $${DATASET:+--dataset "$$DATASET"}
+
+bench-startup: $(INSTALLED)  ## What of an inference run is start-up, through the scheduler, on photos with DATASET=folder: benchmarks/results/startup.json
+	$(BIN)/python -m benchmarks.startup $${DATASET:+--dataset "$$DATASET"}
+
+$(PEERS)/.installed: benchmarks/peers/requirements-peers.txt $(INSTALLED)  # Ray Data, which Driftgate does not need
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(PEERS)/bin/python benchmarks/peers/requirements-peers.txt
+	@touch $@
+
 bench-ledger: $(INSTALLED)  ## What it takes to read the ledger of 1,000 versions and 10 million answers: benchmarks/results/ledger.json
 	$(BIN)/python -m benchmarks.ledger
 
@@ -77,9 +92,10 @@ bench-memory: $(INSTALLED)  ## What each task takes of memory with 100,000 image
 bench-suite: $(INSTALLED)  ## What the tests take: benchmarks/results/suite.json
 	$(BIN)/python -m benchmarks.suite
 
-requirements:  ## Pin requirements.in anew
+requirements:  ## Pin requirements.in anew, and what the benchmarks' peers need
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header benchmarks/peers/requirements-peers.in --output-file benchmarks/peers/requirements-peers.txt
 
 clean:  ## End everything, and remove the environment and all local state
 	-@./driftgate down --all
-	rm -rf $(VENV) .local
+	rm -rf $(VENV) $(PEERS) .local

@@ -36,7 +36,7 @@ _FIRST_SHARE = 0.01
 """Of the training images, what the first champion is trained on."""
 PRELOADED = ("airflow.providers.snowflake.hooks.snowflake", "snowflake.connector", "torch")
 """As in include/commands/local/preloaded.py, which cannot be imported: it starts Airflow."""
-_SAMPLED_EVERY_S = 0.05
+SAMPLED_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +179,12 @@ class Forked(NamedTuple):
     anonymous: int
 
 
-def in_a_fork(work: Callable[[], Any]) -> Forked:
+def in_a_fork(work: Callable[[], Any], *, sampled_every_s: float = SAMPLED_EVERY_S) -> Forked:
     """Do something in a fork of this process, and watch its memory and that of its children.
+
+    Args:
+        work: What to do; what it returns is pickled.
+        sampled_every_s: How often its memory is looked at, which takes some milliseconds.
 
     Raises:
         RuntimeError: It has raised, or was ended.
@@ -208,7 +212,7 @@ def in_a_fork(work: Callable[[], Any]) -> Forked:
         ended, status, usage = os.wait4(pid, os.WNOHANG)
         if ended:
             break
-        time.sleep(_SAMPLED_EVERY_S)
+        time.sleep(sampled_every_s)
     with os.fdopen(reading, "rb") as pipe:
         returned = pipe.read()
     if status:

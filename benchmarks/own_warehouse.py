@@ -14,6 +14,7 @@ import snowflake.connector
 
 from benchmarks.own_airflow import PASSWORD, USER
 from include.config import PROJECT_ROOT, PipelineConfig
+from include.warehouse.embedded.server import Urls
 from include.warehouse.identifiers import pipeline_identifiers
 from include.warehouse.session import Warehouse
 from include.warehouse.setup import run_setup
@@ -32,19 +33,34 @@ class OwnWarehouse(NamedTuple):
 
 
 @contextmanager
-def own_warehouse(folder: Path) -> Iterator[OwnWarehouse]:
-    """Start a warehouse below a folder, set the pipeline `bench` up in it, and stop it afterwards."""
+def own_warehouse(folder: Path, *, urls: Urls = "signed", incoming: Path | None = None) -> Iterator[OwnWarehouse]:
+    """Start a warehouse below a folder, set the pipeline `bench` up in it, and stop it afterwards.
+
+    Args:
+        folder: An empty one.
+        urls: What GET_PRESIGNED_URL hands out.
+        incoming: The folder of the incoming images; by default a new one.
+    """
     password_file = folder / "password"
     password_file.write_text(PASSWORD, encoding="utf-8")
     port = _unused_port()
     command = [sys.executable, "-m", "include.warehouse.embedded", "--root", str(folder / "warehouse"), "--port"]
-    command += [str(port), "--user", USER, "--password-file", str(password_file), "--log-level", "warning"]
+    command += [
+        str(port),
+        "--user",
+        USER,
+        "--password-file",
+        str(password_file),
+        "--urls",
+        urls,
+        "--log-level",
+        "warning",
+    ]
     server = subprocess.Popen(command, cwd=PROJECT_ROOT)
     try:
         _wait_for(port)
-        with closing(_connect(port)) as connection:
-            config = _config(folder)
-            warehouse = Warehouse(connection, pipeline_identifiers(config))
+        config = _config(folder, incoming or folder / "new")
+        with own_session(config, port) as warehouse:
             run_setup(warehouse, config)
             yield OwnWarehouse(warehouse, config, port, psutil.Process(server.pid))
     finally:
@@ -52,12 +68,26 @@ def own_warehouse(folder: Path) -> Iterator[OwnWarehouse]:
         server.wait()
 
 
-def _config(folder: Path) -> PipelineConfig:
-    for name in ("train", "new"):
-        (folder / name).mkdir()
+@contextmanager
+def own_session(config: PipelineConfig, port: int) -> Iterator[Warehouse]:
+    """Open a session on the pipeline of a warehouse that runs, as each process that is forked needs one."""
+    with closing(_connect(port)) as connection:
+        yield Warehouse(connection, pipeline_identifiers(config))
+
+
+def _config(folder: Path, incoming: Path) -> PipelineConfig:
+    for stage in (folder / "train", incoming):
+        stage.mkdir(exist_ok=True)
     stages = {"training": {"name": "TRAINING", "url": f"file://{folder}/train/"}}
-    stages["incoming"] = {"name": "INCOMING", "url": f"file://{folder}/new/"}
-    return PipelineConfig.model_validate({"name": "bench", "warehouse": {"database": "BENCH"}, "stages": stages})
+    stages["incoming"] = {"name": "INCOMING", "url": f"file://{incoming}/"}
+    return PipelineConfig.model_validate(
+        {
+            "name": "bench",
+            "warehouse": {"database": "BENCH"},
+            "stages": stages,
+            "store": {"url": str(folder / "store")},
+        }
+    )
 
 
 def _connect(port: int) -> Any:

@@ -1,0 +1,1 @@
+"""How long training and retraining take to a given accuracy."""
