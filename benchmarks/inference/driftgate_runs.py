@@ -23,7 +23,6 @@ from include.registry.artefacts import load_version, upload_model
 from include.registry.ledger import register
 from include.store.batches import Batch, write_batches
 from include.store.files import FileStore
-from include.store.preparation import prepare_batch
 from include.warehouse.embedded.server import Urls
 from include.warehouse.session import Warehouse
 from include.warehouse.write_back import commit_predictions
@@ -143,8 +142,15 @@ def answer_staged(
     warehouse: Warehouse, store: FileStore, batch: Batch, *, config: PipelineConfig, run_id: str
 ) -> Answers:
     """Do what the tasks of an inference run do with a batch, up to its commit."""
-    prepare_batch(warehouse, store, batch, stages=config.stages, run_id=run_id, work_path=_WORK_PATH)
-    return answer_batch(warehouse, store, batch, work_path=_WORK_PATH)
+    return answer_batch(
+        warehouse,
+        store,
+        batch,
+        stages=config.stages,
+        run_id=run_id,
+        work_path=_WORK_PATH,
+        keep_features=config.inference.keep_features,
+    )
 
 
 @contextmanager
