@@ -26,6 +26,7 @@ def compiled_step(compute: Compute, workload: Workload) -> Step:
         Exception: What the first call raises if there is no compiler, or inductor cannot do it.
     """
     if workload.artefacts is not None:
+        workload.artefacts.mkdir(mode=0o700, parents=True, exist_ok=True)  # what lies there is run
         os.environ.setdefault(_CACHE_DIR, str(workload.artefacts))
     torch.compiler.reset()  # what this process has compiled before counts against a limit
     network = placed(FromPixels(workload.network, workload.normalisation), compute)
