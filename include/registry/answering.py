@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.catalog.forgotten import read_forgotten
-from include.errors import ArtefactError, UnstorableFeaturesError
+from include.errors import ArtefactError
 from include.images.preprocessing import preprocessing_digest
-from include.models.artefact import LoadedModel
 from include.models.baseline import rounded_features
 from include.models.embedding import FeatureSource
-from include.models.prediction import Predictions, Predictor
-from include.models.rescoring import answers_with_features
+from include.models.prediction import Predictions
+from include.models.rescoring import answer_images
 from include.registry.artefacts import load_version
 from include.store.batches import Batch
 from include.store.files import FileStore, sha256_of_file
@@ -68,7 +68,10 @@ def answer_batch(
         )
     located = locate_batch(warehouse, store, batch, work_path=work_path)
     source = FeatureSource(warehouse, store, work_path=work_path) if keep_features else None
-    rows = _rows(batch.version, located, _answers(model, located, store, source)) if located.keys else []
+    rows: list[tuple[object, ...]] = []
+    if located.keys:
+        answers = answer_images(model, located.contents, partial(_pixels_at, store, located), source=source)
+        rows = _rows(batch.version, located, answers)
     forgotten = read_forgotten(warehouse)  # after the minutes that this took: the file names what it answers
     rows = [row for key, row in zip(located.keys, rows, strict=True) if not forgotten.covers(key, None)]
     path = _write(store, rows)
@@ -84,6 +87,10 @@ def answer_batch(
     return Answers(path, len(rows))
 
 
+def _pixels_at(store: FileStore, located: LocatedImages, places: NDArray[np.int64]) -> PixelReader:
+    return PixelReader(store, [located.locations[place] for place in places])
+
+
 def _write(store: FileStore, rows: Sequence[tuple[object, ...]]) -> str:
     """Write answers to a file that is named by its digest, and return its name."""
     with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
@@ -92,20 +99,6 @@ def _write(store: FileStore, rows: Sequence[tuple[object, ...]]) -> str:
         path = f"answers/{sha256_of_file(file)}.parquet"
         store.write(path, file.read_bytes())
     return path
-
-
-def _answers(model: LoadedModel, located: LocatedImages, store: FileStore, source: FeatureSource | None) -> Predictions:
-    """Classify images, by their features where these are to be kept."""
-
-    def images_at(places: NDArray[np.int64]) -> PixelReader:
-        return PixelReader(store, [located.locations[place] for place in places])
-
-    if source is not None:
-        try:
-            return answers_with_features(source, model, located.contents, images_at)
-        except UnstorableFeaturesError as error:
-            log.warning("nothing is kept for another version's answers: %s", error)
-    return Predictor(model).predict(PixelReader(store, located.locations))
 
 
 def _rows(version: int, located: LocatedImages, answers: Predictions) -> list[tuple[object, ...]]:

@@ -34,14 +34,6 @@ N_INCOMING = 6
 IDLE_TRANSACTION_S = 0.2
 """How long the lock of a dead task is held here: nobody who is alive is that slow."""
 
-IN_FEATURES = [
-    "features/locate_loaded_features",
-    "features/written",
-    "features/named",
-    "features/copy_loaded_features 2",
-    "features/merge_features",
-    "lock/commit",
-]
 DEATHS: dict[str, list[str]] = {
     "open_training": ["runs/open_run"],
     "sync_training": ["catalog/merge_images", "lock/commit"],
@@ -101,7 +93,9 @@ DEATHS: dict[str, list[str]] = {
         "models/written",
         "models/named 2",
         "pixels/locate_loaded_images",
-        *IN_FEATURES,
+        "features/written",
+        "features/merge_features",
+        "lock/commit",
         "answers/written",
         "answers/named",
     ],

@@ -12,6 +12,7 @@ from filled_store import FilledStore
 from include.catalog.forgotten import REASON, place_sha256
 from include.errors import ForgottenMeanwhileError, MissingSegmentError, SnapshotError, UnknownImageError
 from include.images.preprocessing import preprocessing_digest
+from include.models import rescoring
 from include.models.prediction import Predictions
 from include.registry import answering
 from include.store import forgetting
@@ -363,7 +364,7 @@ def test_what_a_version_answers_meanwhile_is_not_written_down(
         n = len(images)
         return Predictions(("red",) * n, np.full(n, 0.9), np.full((n, 2), 0.5), np.empty((n, 0), np.float32))
 
-    monkeypatch.setattr(answering, "Predictor", lambda _: SimpleNamespace(predict=answers))
+    monkeypatch.setattr(rescoring, "Predictor", lambda _: SimpleNamespace(predict=answers))
 
     answered_now = answering.answer_batch(filled.warehouse, filled.store, batch, work_path="w", keep_features=False)
 
