@@ -16,6 +16,9 @@ from include.store.pixels import ImageSource
 
 log = logging.getLogger(__name__)
 
+Reduce = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Makes features of the penultimate layer's outputs, [b, n_outputs] to [b, n_features]."""
+
 
 def answer_images(
     model: LoadedModel,
@@ -49,7 +52,7 @@ def outputs_with_features(
     backbone: Backbone,
     images: LabelledImages,
     *,
-    reduce: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    reduce: Reduce,
 ) -> Outputs:
     """Return what `predict_outputs` does, of the network that `backbone` is of: by features, as far as there are any.
 

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from synthetic_images import CLASSES, InMemoryImages, LabelledImages, shapes
 from torch import nn
 
+from include.catalog.keys import ImageKey
 from include.config_parts import PreprocessingConfig
 from include.errors import UnstorableFeaturesError
 from include.models.architectures import build, last_linear
@@ -23,9 +24,10 @@ from include.models.backbone import Backbone, Head, backbone_digest
 from include.models.embedding import FeatureSource
 from include.models.features import FeatureProjection
 from include.models.prediction import Predictions, Predictor, predict_outputs
-from include.models.rescoring import answers_with_features
+from include.models.rescoring import answers_with_features, outputs_with_features
 from include.models.training import TrainedModel
 from include.store import backbone_features
+from include.store.dataset import LabelledImages as Side
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
@@ -156,6 +158,23 @@ def test_the_network_looks_at_each_content_once_and_only_at_what_is_new(gallery:
     ]
     assert same(answers, gallery.answer(version, [7, 3, 7, 5, 9]))
     assert np.array_equal(answers.scores[0], answers.scores[2])
+
+
+def test_a_data_set_is_embedded_once_and_its_logits_are_a_product(gallery: Gallery, version: LoadedModel) -> None:
+    images, keys = InMemoryImages(gallery.pixels[:50]), [ImageKey("s", "p", "e")] * 50
+    side = Side(images, np.zeros(50, dtype=np.int64), tuple(keys), tuple(gallery.contents[:50]))
+    source = FeatureSource(gallery.warehouse, gallery.store, work_path="w")
+    backbone = Backbone.of_version(version)
+    by_network = predict_outputs(version.model, side.images, reduce=lambda outputs: outputs)
+
+    features = source.embed(backbone, side)
+    outputs = outputs_with_features(source, backbone, side, reduce=lambda seen: seen)
+
+    assert features.dtype == np.float16
+    assert np.allclose(features, by_network.features, rtol=1e-3, atol=1e-4)
+    assert np.array_equal(outputs.features, features)
+    assert np.array_equal(outputs.logits.argmax(axis=1), by_network.logits.argmax(axis=1))
+    assert len(gallery.files) == 1
 
 
 def test_another_backbone_sees_for_itself(gallery: Gallery, version: LoadedModel) -> None:
