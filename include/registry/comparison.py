@@ -9,8 +9,10 @@ from include.config import PipelineConfig
 from include.errors import SnapshotError
 from include.images.preprocessing import preprocessing_digest
 from include.models.artefact import LoadedModel
+from include.models.embedding import FeatureSource
 from include.models.evidence import ChampionAnswers
 from include.models.prediction import Predictor
+from include.models.rescoring import answer_images
 from include.registry.artefacts import load_version
 from include.registry.ledger import read_champion
 from include.store.batches import write_batches
@@ -128,7 +130,11 @@ def ask_champion(
     if not len(asked):
         labels: tuple[str, ...] = ()
     elif card.preprocessing_digest == preprocessing_digest(config.preprocessing):
-        labels = Predictor(champion.model).predict(source.images).labels
+        # Kept, so that the next challenger's champion has seen them already.
+        features = FeatureSource(warehouse, store, work_path=work_path) if config.inference.keep_features else None
+        labels = answer_images(
+            champion.model, source.content_digests, lambda places: source.subset(places).images, source=features
+        ).labels
     else:
         [batch] = write_batches(store, [source.keys], preprocessing=card.preprocessing, version=champion.version)
         prepare_batch(warehouse, store, batch, stages=config.stages, run_id=run_id, work_path=work_path)

@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,20 +13,22 @@ from include.config import PipelineConfig
 from include.images.preprocessing import preprocessing_digest
 from include.models.architectures import build
 from include.models.artefact import save
-from include.models.backbone import backbone_digest
+from include.models.backbone import Backbone, backbone_digest
 from include.models.baseline import Baseline, build_baseline
 from include.models.calibration import fit_temperature, softmax
 from include.models.checkpoints import delete_checkpoints
 from include.models.confusion_matrix import confusion_matrix_png
+from include.models.embedding import FeatureSource
 from include.models.evaluation import Evaluation, evaluate
 from include.models.evidence import PairedEvidence, pair_answers
 from include.models.features import FeatureProjection, fitting_places
 from include.models.fitting import FittedModel
-from include.models.prediction import predict_outputs
+from include.models.prediction import Outputs, predict_outputs
+from include.models.rescoring import Reduce, outputs_with_features
 from include.registry.artefacts import CONFUSION_MATRIX_FILE, upload_model
 from include.registry.baselines import count_undecodable, held_out_statistics
 from include.registry.challenger import EVIDENCE, Challenger, read_evidence
-from include.registry.comparison import ask_champion, fair_test, load_champion
+from include.registry.comparison import LoadedChampion, ask_champion, fair_test, load_champion
 from include.registry.ledger import NO_CHAMPION_SEQ, register
 from include.registry.original import CONDITIONS
 from include.store.dataset import LabelledImages, read_dataset
@@ -146,10 +149,13 @@ def _measure(
         n_classes=len(dataset.classes),
         weights=str(store.local_path(fitted.weights_path)),
     )
-    projection = _fit_projection(model, dataset.train)
-    validation = predict_outputs(model, dataset.validation.images, reduce=projection.project)
+    ask = _way_to_ask(warehouse, store, config, model, champion, work_path=work_path)
+    # Fitted on training images: neither the baseline's nor a window's are then nearer to the projection.
+    fitted_on = dataset.train.subset(fitting_places(len(dataset.train.labels)))
+    projection = FeatureProjection.fit(ask(fitted_on, lambda outputs: outputs).features)
+    validation = ask(dataset.validation, projection.project)
     temperature = fit_temperature(validation.logits, dataset.validation.labels)
-    tested = predict_outputs(model, test.images.images, reduce=projection.project)
+    tested = ask(test.images, projection.project)
     evaluation = evaluate(tested.logits, test.images.labels, temperature=temperature, classes=dataset.classes)
     answers = [dataset.classes[place] for place in tested.logits.argmax(axis=1)]
     theirs = None
@@ -181,10 +187,26 @@ def _measure(
     )
 
 
-def _fit_projection(model: nn.Module, training: LabelledImages) -> FeatureProjection:
-    """Fit on training images: neither the baseline's nor a window's are then nearer to the projection."""
-    images = training.subset(fitting_places(len(training.labels))).images
-    return FeatureProjection.fit(predict_outputs(model, images, reduce=lambda outputs: outputs).features)
+def _way_to_ask(
+    warehouse: Warehouse,
+    store: FileStore,
+    config: PipelineConfig,
+    model: nn.Module,
+    champion: LoadedChampion | None,
+    *,
+    work_path: str,
+) -> Callable[[LabelledImages, Reduce], Outputs]:
+    """Return how a network is asked about images: by features, if it sees what the champion sees."""
+    backbone = Backbone.of(
+        model,
+        architecture=config.model.architecture,
+        preprocessing_digest=preprocessing_digest(config.preprocessing),
+    )
+    is_known = champion is not None and Backbone.of_version(champion.model).id == backbone.id
+    if not (is_known and config.inference.keep_features):
+        return lambda images, reduce: predict_outputs(model, images.images, reduce=reduce)
+    source = FeatureSource(warehouse, store, work_path=work_path)
+    return lambda images, reduce: outputs_with_features(source, backbone, images, reduce=reduce)
 
 
 def _draw(evaluation: Evaluation, path: Path, *, name: str) -> None:

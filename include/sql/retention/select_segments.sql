@@ -1,6 +1,6 @@
 -- Every segment that PIXELS or FEATURES names: the first reason to keep it (null: none; `Need` of
--- include/store/needs.py says what each means), and the seconds since an image in it was last needed. LOADED_KEYS has the images that wait.
--- Features are needed as long as their backbone is the champion's or that of the version before it.
+-- include/store/needs.py says what each means), and the seconds since an image in it was last needed. LOADED_KEYS has
+-- the images that wait. Features are needed as long as their backbone is the champion's or the one's before it.
 -- Bound: training_stage, incoming_stage, preprocessing_digests, keep_seconds
 WITH KEPT_VERSIONS AS (
     SELECT

@@ -15,17 +15,19 @@ from safetensors.numpy import load_file, save_file
 from synthetic_images import CLASSES, InMemoryImages, LabelledImages, shapes
 from torch import nn
 
+from include.catalog.keys import ImageKey
 from include.config_parts import PreprocessingConfig
 from include.errors import UnstorableFeaturesError
 from include.models.architectures import build, last_linear
 from include.models.artefact import LoadedModel, load, save
 from include.models.backbone import Backbone, Head, backbone_digest
-from include.models.embedding import FeatureSource, Places
+from include.models.embedding import FeatureSource
 from include.models.features import FeatureProjection
 from include.models.prediction import Predictions, Predictor, predict_outputs
-from include.models.rescoring import FeatureAnswers
+from include.models.rescoring import answers_with_features, outputs_with_features
 from include.models.training import TrainedModel
 from include.store import backbone_features
+from include.store.dataset import LabelledImages as Side
 from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
@@ -81,15 +83,8 @@ class Gallery:
             self.n_asked += len(missing)
             return InMemoryImages(self.pixels[np.array(places)[missing]])
 
-        backbone = Backbone.of_version(version)
-        features = np.empty((len(places), backbone.id.width), dtype=np.float16)
-
-        def see(some: Places, seen: NDArray[np.float16]) -> None:
-            features[some] = seen
-
         source = FeatureSource(self.warehouse, self.store, work_path="w")
-        source.visit(backbone, [self.contents[place] for place in places], images_at, see)
-        return FeatureAnswers(version).answer(features)
+        return answers_with_features(source, version, [self.contents[place] for place in places], images_at)
 
     @property
     def files(self) -> list[Path]:
@@ -163,6 +158,23 @@ def test_the_network_looks_at_each_content_once_and_only_at_what_is_new(gallery:
     ]
     assert same(answers, gallery.answer(version, [7, 3, 7, 5, 9]))
     assert np.array_equal(answers.scores[0], answers.scores[2])
+
+
+def test_a_data_set_is_embedded_once_and_its_logits_are_a_product(gallery: Gallery, version: LoadedModel) -> None:
+    images, keys = InMemoryImages(gallery.pixels[:50]), [ImageKey("s", "p", "e")] * 50
+    side = Side(images, np.zeros(50, dtype=np.int64), tuple(keys), tuple(gallery.contents[:50]))
+    source = FeatureSource(gallery.warehouse, gallery.store, work_path="w")
+    backbone = Backbone.of_version(version)
+    by_network = predict_outputs(version.model, side.images, reduce=lambda outputs: outputs)
+
+    features = source.embed(backbone, side)
+    outputs = outputs_with_features(source, backbone, side, reduce=lambda seen: seen)
+
+    assert features.dtype == np.float16
+    assert np.allclose(features, by_network.features, rtol=1e-3, atol=1e-4)
+    assert np.array_equal(outputs.features, features)
+    assert np.array_equal(outputs.logits.argmax(axis=1), by_network.logits.argmax(axis=1))
+    assert len(gallery.files) == 1
 
 
 def test_another_backbone_sees_for_itself(gallery: Gallery, version: LoadedModel) -> None:
