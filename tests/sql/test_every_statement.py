@@ -141,6 +141,9 @@ ROWS: dict[LoadedTable, tuple[object, ...]] = {
 }
 
 
+_STAGED = stage_location(WORK_STAGE, "staged/")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("statements")
@@ -160,12 +163,13 @@ def session(embedded_warehouse: str, config: PipelineConfig) -> Iterator[Warehou
 
 @pytest.fixture(scope="module")
 def staged(session: Warehouse, folder: Path) -> None:
-    """A file for each temporary table is staged. Sorted, no statement removes it before it was copied."""
+    """A file for each temporary table is staged, which its COPY removes, and one for the statements about stages."""
     for table, row in ROWS.items():
         file = folder / f"{table.copy.rpartition('/')[2]}.parquet"
         write_rows(file, table, [row])
         location = {"location": stage_location(WORK_STAGE, f"{file.stem}/")}
         session.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
+    session.run("stages/put_file", file_url=f"file://{file}", identifiers={"location": _STAGED})
 
 
 @pytest.fixture
@@ -180,20 +184,20 @@ def prepared(session: Warehouse, staged: None) -> Iterator[Warehouse]:
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_runs(prepared: Warehouse, config: PipelineConfig, folder: Path, name: str) -> None:
     statement = name.rpartition("/")[2]
-    location = statement if statement.startswith("copy_") else "copy_loaded_keys"
+    is_copy = statement.startswith("copy_")
     identifiers = {
         **pipeline_identifiers(config),
         "column": "SHARPNESS",
         "stage": "TRAINING_IMAGES",
         "url": f"file://{folder}/train/",
-        "location": stage_location(WORK_STAGE, f"{location}/"),
+        "location": stage_location(WORK_STAGE, f"{statement}/") if is_copy else _STAGED,
     }
     values = {**VALUES, "file_url": f"file://{folder}/copy_loaded_keys.parquet", "folder_url": f"file://{folder}/"}
     needed = {key: value for key, value in values.items() if f"%({key})s" in read_statement(name)}
 
     n_rows = prepared.run(name, identifiers=identifiers, **needed)
 
-    if statement.startswith("copy_"):
+    if is_copy:
         assert n_rows == 1
 
 

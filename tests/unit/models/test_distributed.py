@@ -161,7 +161,9 @@ def test_what_stops_waiting_stops_the_processes(tmp_path: Path, monkeypatch: pyt
     started: list[int] = []
 
     def interrupted(*_: object) -> None:
-        started.extend(pid for pid in descendants(os.getpid()) if b"torch.distributed.run" in command_of(pid))
+        deadline = time.monotonic() + 30
+        while not started and time.monotonic() < deadline:  # a child has its own command line a moment after its start
+            started.extend(pid for pid in descendants(os.getpid()) if b"torch.distributed.run" in command_of(pid))
         raise KeyboardInterrupt
 
     monkeypatch.setattr(distributed, "_log_lines", interrupted)
