@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := benchmarks/peers/.venv
-# A worker per core: tests/distribution.py says who runs what. Each may take two gigabytes with what it starts.
+# A worker per core and one more: tests/distribution.py says who runs what. Each may take two gigabytes with what it starts.
 PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 

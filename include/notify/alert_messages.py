@@ -150,12 +150,23 @@ def _refused(alert: Alert, desk: Desk) -> Message:
     if outcome == "GATE_FAILED":
         reason = _event(alert, desk, "GATE_FAILED").reason
         reasons = _sentences(reason)
-    else:  # the ledger tells only what came of a version: why it came too late stands with the run
-        run = desk.run(alert.run_id)
-        reason = run.outcome if run else None
-        reasons = (reason,) if reason else ()
+    else:
+        reason = _why_it_came_too_late(alert, desk)
+        reasons = (reason,)
     decision = Decision(version=alert.about["version"], outcome=outcome, reason=reason or "", reasons=reasons)
     return refused(desk.config.name, decision, links=desk.run_link("The run that trained it", alert.run_id))
+
+
+def _why_it_came_too_late(alert: Alert, desk: Desk) -> str:
+    """Return why a challenger that has passed the gate was not promoted, also while its run has not come to its end."""
+    from include.registry.ledger import read_events
+
+    run = desk.run(alert.run_id)
+    if run and run.outcome:
+        return run.outcome
+    version = alert.about["version"]
+    rejections = [event.reason for event in read_events(desk.warehouse, version) if event.event == "REJECTED"]
+    return next(filter(None, reversed(rejections)), f"the champion changed while version {version} was evaluated")
 
 
 def _rolled_back(alert: Alert, desk: Desk) -> Message:

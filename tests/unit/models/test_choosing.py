@@ -139,7 +139,7 @@ def test_a_torn_or_foreign_file_is_told_and_measured_anew(
         executed(model, n_images=5000, cache=cache)
 
     # then
-    (warning,) = caplog.messages
+    (warning,) = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert warning.startswith(f"{path} is not used, it is measured anew: ")
     assert json.loads(path.read_text(encoding="utf-8"))[0]["torch"] == torch.__version__
 
@@ -153,7 +153,7 @@ def test_a_cache_that_cannot_be_written_is_told_and_costs_no_answer(
     with caplog.at_level(logging.WARNING):
         executed(model, n_images=5000, cache=ChoiceCache(weights_sha256="a" * 64, folder=tmp_path / "file" / "compute"))
 
-    (warning,) = caplog.messages
+    (warning,) = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert warning.startswith("how to compute cannot be kept for the next run: ")
 
 

@@ -79,6 +79,25 @@ def test_who_came_too_late_is_told_why(desk: Desk, warehouse: Warehouse, open_a_
     assert message.reasons == ("version 2 is not promoted: the champion is version 3 by now",)
 
 
+def test_a_stale_approval_is_explained_before_its_run_has_ended(
+    desk: Desk, warehouse: Warehouse, open_a_run: Any, add_version: Any
+) -> None:
+    run_id = open_a_run("manual__1", kind="training")
+    add_version(2, is_champion=False)
+    wanted = alert("refused", run_id, version=2, outcome="STALE_APPROVAL")
+
+    unexplained = message_of(wanted, desk)
+    warehouse.alone(
+        lambda: append_event(warehouse, "REJECTED", version=2, run_id=run_id, reason="the weights are others")
+    )
+    explained = message_of(wanted, desk)
+
+    assert unexplained is not None
+    assert unexplained.reasons == ("the champion changed while version 2 was evaluated",)
+    assert explained is not None
+    assert explained.reasons == ("the weights are others",)
+
+
 def test_a_rollback_is_told_with_who_and_why(desk: Desk, warehouse: Warehouse, add_version: Any) -> None:
     for version in (1, 2):
         add_version(version)

@@ -363,7 +363,7 @@ def test_what_a_version_answers_meanwhile_is_not_written_down(
         n = len(pixels)
         return Predictions(("red",) * n, np.full(n, 0.9), np.full((n, 2), 0.5), np.empty((n, 0), np.float32))
 
-    predictor = SimpleNamespace(ready=lambda *_: nullcontext(), answer=answers)
+    predictor = SimpleNamespace(ready=lambda *_, **__: nullcontext(), answer=answers)
     monkeypatch.setattr(prediction, "Predictor", lambda _: predictor)
 
     answered_now = answering.answer_batch(

@@ -4,20 +4,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet
 import pytest
+import torch
 from filled_store import FilledStore
 from numpy.typing import NDArray
 
+from include.config_parts import PreprocessingConfig
 from include.errors import FetchError
 from include.images.preprocessing import preprocessing_digest
 from include.models import prediction
+from include.models.architectures import build
+from include.models.artefact import LoadedModel, load, save
 from include.models.prediction import Predictions
-from include.registry import answering, artefacts
+from include.registry import answering, artefacts, version_answers
 from include.store import batches, segment_writer
 
 Answered = dict[str, str]
@@ -36,14 +41,20 @@ def answer(filled: FilledStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[],
     digest = preprocessing_digest(filled.config.preprocessing)
     model = SimpleNamespace(card=SimpleNamespace(preprocessing_digest=digest))
     monkeypatch.setattr(artefacts, "load_version", lambda *_: model)
-    predictor = SimpleNamespace(ready=lambda *_: nullcontext(), answer=answers)
+    predictor = SimpleNamespace(ready=lambda *_, **__: nullcontext(), answer=answers)
     monkeypatch.setattr(prediction, "Predictor", lambda _: predictor)
 
     def run() -> Answered:
         batch = filled.plan()
         assert batch is not None
         answered = answering.answer_batch(
-            filled.warehouse, filled.store, batch, stages=filled.config.stages, run_id=filled.run("i"), work_path="w"
+            filled.warehouse,
+            filled.store,
+            batch,
+            stages=filled.config.stages,
+            run_id=filled.run("i"),
+            work_path="w",
+            keep_features=False,
         )
         rows = pyarrow.parquet.read_table(filled.store.local_path(answered.path)).to_pylist()
         assert len(rows) == answered.n_images
@@ -65,7 +76,7 @@ def test_all_images_are_answered_whatever_the_parts_segments_and_chunks(
     filled.put_image("copy.png", colour=(8, 0, 0), stage="new")
     monkeypatch.setattr(batches.key_files, "__kwdefaults__", {"at_most": 19})
     monkeypatch.setattr(segment_writer, "SEGMENT_BYTES", 7 * 16 * 16 * 3)
-    monkeypatch.setattr(answering, "CHUNK_IMAGES", 5)
+    monkeypatch.setattr(version_answers, "CHUNK_IMAGES", 5)
 
     n_segments = len(filled.files("segments"))
 
@@ -120,6 +131,59 @@ def test_a_model_is_not_loaded_before_there_is_an_image_to_answer() -> None:
     code = "import sys, include.registry.answering; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_was_seen_before_is_answered_alike_without_the_network(
+    filled: FilledStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # given: a network that has answered images, and one that has not
+    put(filled, range(0, 60, 2))
+    filled.have_champion()
+    version = small_network(tmp_path, filled.config.preprocessing)
+    monkeypatch.setattr(artefacts, "load_version", lambda *_: version)
+    n_seen: list[int] = []
+    see = prediction.Predictor.see
+    monkeypatch.setattr(
+        prediction.Predictor, "see", lambda self, pixels: n_seen.append(len(pixels)) or see(self, pixels)
+    )
+
+    def answered() -> dict[str, tuple[str, float]]:
+        batch = filled.plan()
+        assert batch is not None
+        answers = answering.answer_batch(
+            filled.warehouse, filled.store, batch, stages=filled.config.stages, run_id=filled.run("i"), work_path="w"
+        )
+        rows = pyarrow.parquet.read_table(filled.store.local_path(answers.path)).to_pylist()
+        return {row["RELATIVE_PATH"]: (row["TYPE"], row["CONFIDENCE"]) for row in rows}
+
+    first = answered()
+    put(filled, range(100, 103))
+
+    # when: all of them are asked about again
+    again = answered()
+
+    # then: the network has looked at the new ones alone, and said the same of the others
+    assert n_seen == [30, 3]
+    assert {path: answer for path, answer in again.items() if path in first} == first
+    assert len(again) == 33
+
+
+def small_network(folder: Path, preprocessing: PreprocessingConfig) -> LoadedModel:
+    """Return a network with random weights, as it is loaded."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        model = build("small_cnn", n_classes=2)
+    saved = save(
+        folder,
+        model,
+        architecture="small_cnn",
+        classes=("blue", "red"),
+        preprocessing=preprocessing,
+        preprocessing_digest=preprocessing_digest(preprocessing),
+        temperature=1.0,
+        snapshot_id="s",
+    )
+    return load(folder, sha256=saved.card_sha256)
 
 
 def _no_server(*_: object) -> bytes:
