@@ -16,6 +16,7 @@ import pickle
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,8 +197,8 @@ def in_a_fork(work: Callable[[], Any], *, sampled_every_s: float = SAMPLED_EVERY
     if not pid:
         status = 1
         try:
-            returned = pickle.dumps(work())
-            os.write(writing, returned)
+            with os.fdopen(writing, "wb") as pipe:
+                pickle.dump(work(), pipe)
             status = 0
         except BaseException:  # noqa: BLE001 - whatever it is, the process ends here, and its parent tells
             traceback.print_exc()
@@ -206,15 +207,17 @@ def in_a_fork(work: Callable[[], Any], *, sampled_every_s: float = SAMPLED_EVERY
     gc.unfreeze()
     os.close(writing)
     resident = anonymous = 0
-    while True:
-        found = _memory_of_tree(pid)
-        resident, anonymous = max(resident, found[0]), max(anonymous, found[1])
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-        if ended:
-            break
-        time.sleep(sampled_every_s)
-    with os.fdopen(reading, "rb") as pipe:
-        returned = pipe.read()
+    # Read meanwhile: a pipe holds 64 KiB, and a fork with more to say would wait for ever.
+    with os.fdopen(reading, "rb") as pipe, ThreadPoolExecutor(max_workers=1) as executor:
+        content = executor.submit(pipe.read)
+        while True:
+            found = _memory_of_tree(pid)
+            resident, anonymous = max(resident, found[0]), max(anonymous, found[1])
+            ended, status, usage = os.wait4(pid, os.WNOHANG)
+            if ended:
+                break
+            time.sleep(sampled_every_s)
+        returned = content.result()
     if status:
         raise RuntimeError(f"a fork ended with status {status}: see above")
     # What the kernel has noted of the process alone misses no peak between two samples.
