@@ -32,6 +32,9 @@ DONE = b"."
 SLOT_BYTES = 1024
 """What is said of an image takes so much at the start of the results; behind these, its pixels have a place."""
 
+NICENESS = 10
+"""How far decoding stands back for whoever computes with what is decoded: a network's threads wait for each other, and
+one that has to share its core keeps all of them waiting."""
 PATIENCE = 6
 """How many times longer an image may take than its decoder computes: other programs use the cores, too."""
 
@@ -144,6 +147,7 @@ def _say_done(answers: BinaryIO) -> None:
 
 def main() -> None:
     """Serve the one that started this process; the arguments are those of `serve`."""
+    os.nice(NICENESS)
     for timer in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(timer, signal.SIG_DFL)
     # the thread that started us may have blocked them

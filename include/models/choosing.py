@@ -19,10 +19,12 @@ from include.models.probing import Probe
 log = logging.getLogger(__name__)
 
 WORTH_TIMING = 1024
-"""The number of images below which choosing how to compute takes longer than it saves."""
-
-WORTH_TIMING = 1024
-"""The number of images below which choosing how to compute takes longer than it saves."""
+"""So many images are worth choosing how to compute, whatever the network."""
+WORTH_TIMING_SECONDS = 5.0
+"""How long fewer images must take by the simplest way, so that choosing another pays."""
+_NEVER_WORTH_TIMING = 64
+"""So few images are answered before anything else could be found out."""
+_GLANCE_IMAGES = 4
 
 
 class Chosen(NamedTuple):
@@ -61,7 +63,7 @@ def choose_execution(
         free_threads=free_threads(),
     )
     known = cache.read(subject) if cache and subject else ()
-    if not known and n_images < WORTH_TIMING:
+    if not known and not _is_worth_timing(workload, example, n_images):
         return Chosen(Execution(), step_of(Execution(), workload))
     # what is drawn while probing must not change the caller's random numbers
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -77,6 +79,22 @@ def choose_execution(
         cache.write(subject, measured)
     log.info("the forward pass runs on %s (%s)", chosen.execution, shown)
     return chosen
+
+
+def _is_worth_timing(workload: Workload, example: NDArray[np.uint8], n_images: int) -> bool:
+    """Whether there are many images, or fewer that a look at some says will take long."""
+    if n_images >= WORTH_TIMING or n_images <= _NEVER_WORTH_TIMING:
+        return n_images >= WORTH_TIMING
+    simplest, few = Execution(), example[:_GLANCE_IMAGES]
+    step = step_of(simplest, workload)
+    try:
+        with simplest.compute.threads():
+            step(few)  # the first one takes longer than all others
+            started = time.monotonic()
+            step(few)
+    except (RuntimeError, MemoryError):  # who answers knows what to do about it
+        return False
+    return (time.monotonic() - started) * n_images / len(few) > WORTH_TIMING_SECONDS
 
 
 def _seconds(measured: Measured, n_images: int) -> float:

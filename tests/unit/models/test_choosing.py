@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,25 @@ def exact(model: torch.nn.Module) -> Outputs:
 
 def kept(cache: ChoiceCache) -> list[Path]:
     return sorted(cache.folder.glob("*.json"))
+
+
+class Slow(torch.nn.Module):
+    """A network that takes its time for each image, in its last layer but one."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        time.sleep(0.01 * len(inputs))
+        logits: torch.Tensor = self.model(inputs)
+        return logits
+
+
+@pytest.mark.usefixtures("no_compiler", "no_openvino")
+def test_few_images_that_would_take_long_are_worth_timing(model: torch.nn.Module, cache: ChoiceCache) -> None:
+    with forward_pass(Slow(model), PIXELS, n_images=600, want_features=False, cache=cache):
+        assert len(kept(cache)) == 1
 
 
 def test_few_images_are_not_worth_timing(model: torch.nn.Module, cache: ChoiceCache) -> None:
