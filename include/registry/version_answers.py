@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -103,9 +104,8 @@ class VersionAnswers:
         self._loading = self._loading or self._loader.submit(self._load)
         seen, locations, unseen = self._split(part.known)
         yield from self._answered_by_features(seen, locations)
-        for images in self._read(unseen):
-            yield images, self._answer(images)
-        for images in in_chunks(part.decoded, CHUNK_IMAGES):
+        # As one stream: on its first images it is chosen how all of them are computed, and a few would not be enough.
+        for images in in_chunks(chain(self._read(unseen), part.decoded), CHUNK_IMAGES):
             yield images, self._answer(images)
         self._publish()
 

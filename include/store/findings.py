@@ -160,6 +160,8 @@ def in_chunks(decoded: Iterable[DecodedImages], n_images: int) -> Iterator[Decod
 
 
 def _together(images: Sequence[DecodedImages]) -> DecodedImages:
+    if len(images) == 1:
+        return images[0]
     return DecodedImages(
         tuple(key for some in images for key in some.keys),
         np.concatenate([some.pixels for some in images]),

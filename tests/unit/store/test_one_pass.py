@@ -98,6 +98,24 @@ def test_images_of_the_store_are_only_read(
     assert filled.query("SELECT * FROM PIXELS ORDER BY CONTENT_SHA256") == before
 
 
+def test_how_to_compute_is_chosen_on_images_of_the_store_and_new_ones_together(
+    filled: FilledStore, answer: Callable[[], Answered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_examples: list[int] = []
+    predictor = prediction.Predictor(None)  # type: ignore[arg-type]
+    ready = predictor.ready
+    monkeypatch.setattr(
+        predictor, "ready", lambda n, example, **more: n_examples.append(len(example)) or ready(n, example, **more)
+    )
+    first = put(filled, range(3))
+    assert answer() == first
+
+    both = put(filled, range(20))
+
+    assert answer() == both
+    assert n_examples == [3, 20]
+
+
 def test_what_cannot_be_read_or_fetched_costs_itself_alone(
     filled: FilledStore, answer: Callable[[], Answered], monkeypatch: pytest.MonkeyPatch
 ) -> None:
