@@ -5,18 +5,14 @@ same: on a few hundred images a two-sample test finds far less in all of them th
 (docs/adr/016-what-an-answer-holds.md).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from include.errors import ModelError
-from include.models.architectures import last_linear
 from include.models.baseline import evenly_spread
 from include.models.compute import Compute
 
@@ -98,21 +94,3 @@ def _main_directions(centred: Tensor) -> tuple[Tensor, Tensor]:
 def fitting_places(n_images: int) -> NDArray[np.int64]:
     """Return the places of the images that a projection is fitted on: at most `MAX_FITTED`, evenly spread."""
     return evenly_spread(n_images, at_most=MAX_FITTED)
-
-
-@contextmanager
-def penultimate_outputs(model: nn.Module) -> Iterator[Callable[[], NDArray[np.float32]]]:
-    """Give a function that returns what the penultimate layer said in the latest forward pass, [b, n_outputs].
-
-    It costs no second pass: what goes into the last linear layer is looked at on its way.
-    """
-    latest: list[Tensor] = []
-
-    def keep(_: nn.Module, inputs: tuple[Any, ...]) -> None:
-        latest[:] = [inputs[0].detach()]
-
-    hook = last_linear(model).register_forward_pre_hook(keep)
-    try:
-        yield lambda: latest.pop().float().cpu().numpy()
-    finally:
-        hook.remove()

@@ -1,20 +1,21 @@
 """The forward pass: what comes out, and what happens when memory or the GPU is gone."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from synthetic_images import shapes
 
 from include.config_parts import Architecture
 from include.models.architectures import build, last_linear
 from include.models.compute import IMAGENET, Compute
 from include.models.execution import Execution, Workload
-from include.models.features import penultimate_outputs
 from include.models.forward import ForwardPass, forward_pass
 from include.models.network import Outputs, SplitNetwork
 from include.models.training import TrainedModel
@@ -47,6 +48,17 @@ OUT_OF_MEMORY = {
 }
 
 
+@contextmanager
+def hooked_outputs(model: torch.nn.Module) -> Iterator[Callable[[], NDArray[np.float32]]]:
+    """Give a function that returns what went into the last linear layer in the latest forward pass, [b, n_outputs]."""
+    latest: list[torch.Tensor] = []
+    hook = last_linear(model).register_forward_pre_hook(lambda _, inputs: latest.append(inputs[0].detach()))
+    try:
+        yield lambda: latest.pop().numpy()
+    finally:
+        hook.remove()
+
+
 @pytest.mark.parametrize("architecture", get_args(Architecture))
 def test_every_architecture_gives_its_penultimate_layer_without_hooks(architecture: str) -> None:
     with torch.random.fork_rng(devices=[]):
@@ -54,7 +66,7 @@ def test_every_architecture_gives_its_penultimate_layer_without_hooks(architectu
         model = build(architecture, n_classes=3).eval()
     pixels = shapes(2, size=32).images.pixels
 
-    with torch.inference_mode(), penultimate_outputs(model) as hooked:
+    with torch.inference_mode(), hooked_outputs(model) as hooked:
         logits, seen = model(Compute().inputs(pixels)).numpy(), hooked()
     with forward_pass(model, pixels, n_images=2, want_features=True) as forward:
         outputs = forward(pixels)

@@ -10,13 +10,11 @@ from synthetic_images import shapes
 from include.config_parts import Architecture
 from include.errors import ModelError
 from include.models.architectures import build
-from include.models.compute import Compute
 from include.models.features import (
     MAX_FITTED,
     N_FEATURES,
     FeatureProjection,
     fitting_places,
-    penultimate_outputs,
 )
 from include.models.prediction import predict_outputs
 from include.models.training import TrainedModel
@@ -92,16 +90,13 @@ def test_the_penultimate_layer_of_every_architecture_makes_its_logits(architectu
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = build(architecture, n_classes=3).eval()
-    images = Compute().inputs(shapes(2, size=32).images.pixels)
 
-    with torch.inference_mode(), penultimate_outputs(model) as outputs:
-        logits = model(images)
-        seen = outputs()
+    logits, seen = predict_outputs(model, shapes(2, size=32).images, reduce=lambda outputs: outputs)
 
     last = [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1]
     assert seen.shape == (2, last.in_features)
     again = seen @ last.weight.detach().numpy().T + last.bias.detach().numpy()
-    assert again == pytest.approx(logits.numpy(), abs=1e-4)
+    assert again == pytest.approx(logits, abs=1e-4)
 
 
 def test_other_images_have_other_features(trained: TrainedModel) -> None:
