@@ -25,7 +25,6 @@ from benchmarks.memory_runs import in_a_fork
 from benchmarks.photos import Photo, generate_photos, read_photos, spread, stage_photos
 
 _N_GENERATED = 600
-_N_EPOCHS = 8
 
 
 class _Extent(NamedTuple):
@@ -35,20 +34,20 @@ class _Extent(NamedTuple):
     memory_photos: tuple[int, int]
     n_photos: int | None
     """The most different photos; None: all."""
-    n_epochs: int
+    is_quick: bool
 
 
 _FULL = _Extent(
     Sizes(n_rounds=3, many=3_000, few=300, limit_photos=320, limit_seconds=3.0, has_peers=True, is_compiling=True),
     memory_photos=(3_000, 12_000),
     n_photos=None,
-    n_epochs=_N_EPOCHS,
+    is_quick=False,
 )
 _QUICK = _Extent(
     Sizes(n_rounds=1, many=96, few=48, limit_photos=128, limit_seconds=0.1, has_peers=False, is_compiling=False),
     memory_photos=(48, 96),
     n_photos=96,
-    n_epochs=1,
+    is_quick=True,
 )
 
 
@@ -100,7 +99,7 @@ def _measure(
         for network in networks:
             target = folder / network.architecture
             target.mkdir()
-            made[network.architecture] = _made(network, photos, target, n_epochs=extent.n_epochs)
+            made[network.architecture] = _made(network, photos, target, is_quick=extent.is_quick)
             staged.register(network, made[network.architecture], classes=classes)
             compared = compare(network, made[network.architecture], photos, staged, target, sizes=extent.sizes)
             figures += comparison_figures(compared, machine=machine)
@@ -115,10 +114,10 @@ def _measure(
     return figures + memory_figures(small.title, few, many, model_bytes=comparison.made.n_bytes)
 
 
-def _made(network: Network, photos: Sequence[Photo], target: Path, *, n_epochs: int) -> MadeNetwork:
+def _made(network: Network, photos: Sequence[Photo], target: Path, *, is_quick: bool) -> MadeNetwork:
     used, classes = training_half(photos), classes_of(photos)
     made: MadeNetwork = in_a_fork(
-        lambda: make_network(network, used, target, classes=classes, n_epochs=n_epochs)
+        lambda: make_network(network, used, target, classes=classes, is_quick=is_quick)
     ).returned
     return made
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.inference.networks import MadeNetwork, Network
+from benchmarks.inference.networks import JPEG_DETAIL, MadeNetwork, Network
 from benchmarks.memory_runs import SAMPLED_EVERY_S, in_a_fork
 from benchmarks.own_warehouse import own_session, own_warehouse
 from include.catalog.keys import ImageKey
@@ -125,7 +125,7 @@ class StagedPhotos:
                     cursor.execute(statement)
             store = FileStore(self._config.store_url)
             load_version(warehouse, store, version)  # a store has the files of its champion
-            preprocessing = PreprocessingConfig(size=network.size)
+            preprocessing = PreprocessingConfig(size=network.size, jpeg_detail=JPEG_DETAIL)
             [batch] = write_batches(store, [self._keys[:n_images]], preprocessing=preprocessing, version=version)
             run_id = f"{network.architecture} {time.monotonic_ns()}"
             started = time.monotonic()

@@ -1,9 +1,11 @@
 """The networks that classify, with what is expected of each."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -11,19 +13,23 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from benchmarks.photos import Photo, spread
+from benchmarks.inference.large_networks import PLANS, train_large
+from benchmarks.photos import Photo
 from include.config_parts import Architecture, PreprocessingConfig, TrainingConfig
+from include.images.decode import decode
 from include.images.preprocessing import preprocessing_digest
-from include.models.architectures import SMALL_CNN, build, last_linear
+from include.models.architectures import SMALL_CNN, build
 from include.models.artefact import save
 from include.models.features import FeatureProjection
 from include.models.prediction import predict_outputs
 from include.models.training import train
 
 SEED = 7
-_N_SETTLING = 128
-_RIDGE = 0.1
-_LOGIT_SCALE = 10.0
+KEPT = Path(".local/benchmarks")
+"""Where trained networks are kept for the next run of the benchmark."""
+_N_PROJECTED = 128
+_N_EPOCHS = 8
+"""How long the small CNN is trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,9 @@ class Network:
     peer_images: tuple[int, int] = (0, 0)
     """The two numbers of images between which a peer's slope is taken."""
 
+
+JPEG_DETAIL: Literal[1, 2] = 1
+"""As in pipelines/clothing.yaml."""
 
 NETWORKS: tuple[Network, ...] = (
     Network(
@@ -99,6 +108,12 @@ class MadeNetwork(NamedTuple):
     """Of its weights."""
 
 
+def prepared_pixels(photos: Sequence[Photo], preprocessing: PreprocessingConfig) -> NDArray[np.uint8]:
+    """Decode photos as Driftgate's own tasks do: [n, size, size, 3]."""
+    size, detail = preprocessing.size, preprocessing.jpeg_detail
+    return np.stack([decode(photo.path.read_bytes(), size=size, jpeg_detail=detail).pixels for photo in photos])
+
+
 def plain_pixels(photos: Sequence[Photo], size: int) -> NDArray[np.uint8]:
     """Decode photos in full and resize them, without any of the ways to do less."""
     pixels = np.empty((len(photos), size, size, 3), dtype=np.uint8)
@@ -114,33 +129,31 @@ def classes_of(photos: Sequence[Photo]) -> tuple[str, ...]:
 
 
 def make_network(
-    network: Network, photos: Sequence[Photo], folder: Path, *, classes: tuple[str, ...], n_epochs: int
+    network: Network, photos: Sequence[Photo], folder: Path, *, classes: tuple[str, ...], is_quick: bool
 ) -> MadeNetwork:
-    """Make a network's weights from a fixed seed, and write its files into a folder.
-
-    The small CNN is trained for some epochs. The others stay random, which is as fast; but their normalisation is
-    settled on some photos and their last layer is fitted to those, so that answers differ from image to image and a
-    check of their agreement has something to check.
+    """Train a network from a fixed seed, or take the one that the same photos made before, and write its files.
 
     Args:
         network: What to make.
-        photos: What it is trained or settled on.
+        photos: What it is trained on.
         folder: Where to; it is made.
         classes: The names of the classes.
-        n_epochs: How long the small CNN is trained.
+        is_quick: Whether it learns next to nothing, and is not kept.
     """
-    torch.manual_seed(SEED)
-    is_trained = network.architecture == SMALL_CNN
-    used = photos if is_trained else spread(photos, _N_SETTLING)
-    pixels = plain_pixels(used, network.size)
-    labels = np.array([classes.index(photo.label) for photo in used], dtype=np.int64)
-    if is_trained:
-        model = _train(pixels, labels, classes, n_epochs=n_epochs)
+    preprocessing = PreprocessingConfig(size=network.size, jpeg_detail=JPEG_DETAIL)
+    model = build(network.architecture, n_classes=len(classes))
+    weights = KEPT / f"{network.architecture}-{_digest(network, photos)}.pt"
+    pixels = prepared_pixels(photos, preprocessing)
+    if weights.is_file():
+        model.load_state_dict(torch.load(weights, weights_only=True))
     else:
-        model = _settled(build(network.architecture, n_classes=len(classes)), pixels, labels, n_classes=len(classes))
-    seen = InMemoryImages(pixels[:: -(-len(pixels) // _N_SETTLING)])
-    projection = FeatureProjection.fit(_penultimate(model, seen))
-    preprocessing = PreprocessingConfig(size=network.size)
+        labels = np.array([classes.index(photo.label) for photo in photos], dtype=np.int64)
+        model = _trained(network, pixels, labels, classes, is_quick=is_quick)
+        if not is_quick:
+            KEPT.mkdir(parents=True, exist_ok=True)
+            torch.save(_tensors(model), weights)
+    seen = InMemoryImages(pixels[:: -(-len(pixels) // _N_PROJECTED)])
+    projection = FeatureProjection.fit(_penultimate(model.eval(), seen))
     saved = save(
         folder / "artefact",
         model,
@@ -152,10 +165,30 @@ def make_network(
         snapshot_id="bench",
         projection=projection,
     )
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = _tensors(model)
     torch.save(tensors, folder / "weights.pt")
     n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     return MadeNetwork(saved.folder, saved.card_sha256, folder / "weights.pt", n_bytes)
+
+
+def _digest(network: Network, photos: Sequence[Photo]) -> str:
+    """Return a digest of what decides a network's weights."""
+    names = [(photo.path.name, photo.label) for photo in photos]
+    told = [network.size, SEED, JPEG_DETAIL, _N_EPOCHS, PLANS.get(network.architecture), names]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+
+def _trained(
+    network: Network, pixels: NDArray[np.uint8], labels: NDArray[np.int64], classes: tuple[str, ...], *, is_quick: bool
+) -> nn.Module:
+    if network.architecture == SMALL_CNN:
+        return _train(pixels, labels, classes, n_epochs=1 if is_quick else _N_EPOCHS)
+    plan = () if is_quick else PLANS[network.architecture]
+    return train_large(network.architecture, pixels, labels, n_classes=len(classes), seed=SEED, plan=plan)
+
+
+def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
 
 
 def _train(
@@ -173,34 +206,6 @@ def _train(
         seed=SEED,
         horizontal_flip=True,
     ).model
-
-
-def _settled(model: nn.Module, pixels: NDArray[np.uint8], labels: NDArray[np.int64], *, n_classes: int) -> nn.Module:
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    before = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the mean over all batches
-    mean, std = torch.tensor([0.45] * 3).view(1, 3, 1, 1), torch.tensor([0.225] * 3).view(1, 3, 1, 1)
-    with torch.inference_mode():
-        for start in range(0, len(pixels), 64):
-            batch = torch.from_numpy(pixels[start : start + 64]).permute(0, 3, 1, 2).float() / 255
-            model.train()((batch - mean) / std)
-    for norm, momentum in zip(norms, before, strict=True):
-        norm.momentum = momentum
-    seen = torch.from_numpy(_penultimate(model.eval(), InMemoryImages(pixels))).double()
-    centre, spread_ = seen.mean(dim=0), seen.std() + 1e-12
-    features = (seen - centre) / spread_
-    wanted = nn.functional.one_hot(torch.from_numpy(labels), n_classes).double()
-    # the dual form of ridge regression: there are fewer images than features
-    kernel = features @ features.T
-    ridge = _RIDGE * kernel.diagonal().mean() * torch.eye(len(features), dtype=torch.float64)
-    weight = _LOGIT_SCALE * (features.T @ torch.linalg.solve(kernel + ridge, wanted)) / spread_
-    layer = last_linear(model)
-    with torch.no_grad():
-        layer.weight.copy_(weight.T)
-        layer.bias.copy_(-(centre @ weight))
-    return model
 
 
 def _penultimate(model: nn.Module, images: InMemoryImages) -> NDArray[np.float32]:

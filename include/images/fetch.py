@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -72,13 +73,7 @@ class Fetcher:
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._max_bytes = max_bytes
-        self._client = httpx.Client(
-            timeout=_TIMEOUT,
-            limits=httpx.Limits(max_connections=n_connections, max_keepalive_connections=n_connections),
-            # Images do not get smaller, and Content-Length then says how large the file is.
-            headers={"Accept-Encoding": "identity"},
-            follow_redirects=True,
-        )
+        self._n_connections = n_connections
         self._retrying = Retrying(
             retry=retry_if_exception_type(_TransientError),
             stop=stop_after_attempt(_N_ATTEMPTS),
@@ -92,7 +87,19 @@ class Fetcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """What asks servers; to make it takes a twentieth of a second, which files need not wait for."""
+        return httpx.Client(
+            timeout=_TIMEOUT,
+            limits=httpx.Limits(max_connections=self._n_connections, max_keepalive_connections=self._n_connections),
+            # Images do not get smaller, and Content-Length then says how large the file is.
+            headers={"Accept-Encoding": "identity"},
+            follow_redirects=True,
+        )
 
     def fetch(self, url: str) -> bytes:
         """Return the content of the file at a URL; file:// URLs are percent-decoded.

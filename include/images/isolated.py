@@ -71,7 +71,7 @@ class DecodedImages(NamedTuple):
 class Decoders:
     """Decodes images in other processes; can be used by several threads. A context manager.
 
-    A process is started when all others are busy, and serves until the end.
+    A process is started when all others are busy, or by `start`, and serves until the end.
 
     Args:
         seconds: How long the decoder may compute for an image; altogether, it may take six times as long.
@@ -83,7 +83,8 @@ class Decoders:
         self._started: list[_DecoderProcess] = []
         self._idle: list[_DecoderProcess] = []
         self._lock = Lock()
-        self._turns = BoundedSemaphore(n_processes or len(os.sched_getaffinity(0)))
+        self._n_processes = n_processes or len(os.sched_getaffinity(0))
+        self._turns = BoundedSemaphore(self._n_processes)
         self._large_turn = TemporaryFile()  # noqa: SIM115 - closed at the end
 
     def __enter__(self) -> Self:
@@ -95,6 +96,12 @@ class Decoders:
         for process in self._started:
             process.end()
         self._large_turn.close()
+
+    def start(self) -> None:
+        """Start all processes, without waiting until they are ready, which takes some tenths of a second."""
+        with self._lock:
+            new = [self._launched() for _ in range(self._n_processes - len(self._started))]
+            self._idle += new
 
     def decode(self, content: bytes, *, size: int, jpeg_detail: int = 2) -> DecodedImage:
         """Decode one image as `include.images.decode.decode` does, whose arguments these are.
@@ -157,9 +164,8 @@ class Decoders:
 
     def _take(self) -> "_DecoderProcess":
         with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return self._new()
+            process = self._idle.pop() if self._idle else self._launched()
+        return _ready(process)
 
     def _keep(self, process: "_DecoderProcess") -> None:
         if process.is_alive:
@@ -167,12 +173,14 @@ class Decoders:
                 self._idle.append(process)
 
     def _new(self) -> "_DecoderProcess":
-        try:
-            process = _DecoderProcess(self._seconds, self._large_turn.fileno())
-        except _DecoderDiedError as died:
-            raise DecoderError(f"a process that decodes images did not start: {died}") from None
         with self._lock:
-            self._started.append(process)
+            process = self._launched()
+        return _ready(process)
+
+    def _launched(self) -> "_DecoderProcess":
+        """Launch a process; the lock is held."""
+        process = _DecoderProcess(self._seconds, self._large_turn.fileno())
+        self._started.append(process)
         return process
 
     def _harm(self, died: "_DecoderDiedError") -> str:
@@ -188,6 +196,19 @@ class Decoders:
         if died.signal is signal.SIGKILL:
             return "was being decoded when the decoder was killed"
         raise DecoderError(f"a process that decodes images was ended: {died}") from None
+
+
+def _ready(process: "_DecoderProcess") -> "_DecoderProcess":
+    """Wait until a process can decode.
+
+    Raises:
+        DecoderError: It ended before.
+    """
+    try:
+        process.wait_until_ready()
+    except _DecoderDiedError as died:
+        raise DecoderError(f"a process that decodes images did not start: {died}") from None
+    return process
 
 
 def _outcome(kind: Kind, said: bytes) -> Outcome:
@@ -218,14 +239,11 @@ class _Answers(NamedTuple):
 
 
 class _DecoderProcess:
-    """A process that is ready to decode.
+    """A process that decodes, as soon as it is ready.
 
     Args:
         seconds: How long the decoder may compute for an image; altogether, it may take six times as long.
         large_turn: A file descriptor, whose lock the one process holds that decodes a large image.
-
-    Raises:
-        _DecoderDiedError: It ended before it was ready.
     """
 
     def __init__(self, seconds: float, large_turn: int) -> None:
@@ -236,6 +254,7 @@ class _DecoderProcess:
         self._contents, self._results = (os.fdopen(os.memfd_create(name), "r+b", buffering=0) for name in _MEMORY)
         shared = (large_turn, self._contents.fileno(), self._results.fileno())
         self.is_alive = True
+        self._is_ready = False
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             # -P: nothing from the working directory
             [sys.executable, "-P", *PROGRAM, str(seconds), *map(str, shared)],
@@ -246,9 +265,19 @@ class _DecoderProcess:
         )
         self._requests = cast("IO[bytes]", self._process.stdin)
         self._answers = cast("IO[bytes]", self._process.stdout)
+
+    def wait_until_ready(self) -> None:
+        """Wait until it has told that it can decode.
+
+        Raises:
+            _DecoderDiedError: It ended before.
+        """
+        if self._is_ready:
+            return
         if died := self._wait():
             self.end()
             raise died
+        self._is_ready = True
 
     def ask(self, contents: Sequence[bytes], pixels: NDArray[np.uint8], jpeg_detail: int) -> _Answers:
         """Let it decode files.

@@ -5,8 +5,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,33 +135,67 @@ def preprocessed(
     Raises:
         DecoderError: The decoding processes do not start, or fail in a way that no file explains.
     """
-    started = time.monotonic()
-    n_decoders = n_decoders or min(len(os.sched_getaffinity(0)), N_THREADS)
-    # Some fetch while as many as there are decoders wait for these.
-    n_workers = n_threads + n_decoders
-    n_portion = max(1, min(_PORTION_IMAGES, _PORTION_BYTES // row_bytes(size)))
-    look_ahead = max(n_workers, min(_LOOK_AHEAD, LOOK_AHEAD_BYTES // (n_portion * row_bytes(size))))
-    portions = [range(start, min(start + n_portion, len(urls))) for start in range(0, len(urls), n_portion)]
-    n_contents = n_unreadable = n_failed = 0
-    with Decoders(n_processes=n_decoders) as decoders, Fetcher(n_connections=n_workers) as fetcher:
-        prepare = _Portions(fetcher, decoders, urls, size=size, jpeg_detail=jpeg_detail, refresh=refresh)
-        with closing(map_ordered(prepare, portions, n_threads=n_workers, look_ahead=look_ahead)) as batches:
+    with Preprocessor(n_threads=n_threads, n_decoders=n_decoders) as preprocessor:
+        yield from preprocessor.preprocessed(urls, size=size, jpeg_detail=jpeg_detail, refresh=refresh)
+
+
+class Preprocessor:
+    """Fetches and decodes several batches of images, with the same connections and processes. A context manager.
+
+    Args:
+        n_threads: How many images are fetched at once.
+        n_decoders: How many are decoded at once; by default as many as this process has cores, and at most 8.
+    """
+
+    def __init__(self, *, n_threads: int = N_THREADS, n_decoders: int | None = None) -> None:
+        n_decoders = n_decoders or min(len(os.sched_getaffinity(0)), N_THREADS)
+        # Some fetch while as many as there are decoders wait for these.
+        self._n_workers = n_threads + n_decoders
+        self._n_decoders = n_decoders
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._decoders = self._stack.enter_context(Decoders(n_processes=self._n_decoders))
+        self._fetcher = self._stack.enter_context(Fetcher(n_connections=self._n_workers))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def start(self) -> None:
+        """Start the processes that decode, in the background: those who come with images then find them ready."""
+        self._decoders.start()
+
+    def preprocessed(
+        self, urls: Sequence[str], *, size: int, jpeg_detail: int, refresh: Callable[[int], str] | None
+    ) -> Generator[PreprocessedBatch]:
+        """Fetch and decode images, see the function of this name."""
+        started = time.monotonic()
+        n_portion = max(1, min(_PORTION_IMAGES, _PORTION_BYTES // row_bytes(size)))
+        look_ahead = max(self._n_workers, min(_LOOK_AHEAD, LOOK_AHEAD_BYTES // (n_portion * row_bytes(size))))
+        portions = [range(start, min(start + n_portion, len(urls))) for start in range(0, len(urls), n_portion)]
+        n_contents = n_unreadable = n_failed = 0
+        prepare = _Portions(self._fetcher, self._decoders, urls, size=size, jpeg_detail=jpeg_detail, refresh=refresh)
+        with closing(map_ordered(prepare, portions, n_threads=self._n_workers, look_ahead=look_ahead)) as batches:
             for batch in batches:
                 n_contents += len(batch.pixels)
                 n_unreadable += len(batch.unreadable)
                 n_failed += len(batch.failed)
                 yield batch
-    seconds = time.monotonic() - started
-    log.info(
-        "preprocessed %d images at %d px in %.1f s (%.0f images/s): %d contents decoded, %d unreadable, %d not fetched",
-        len(urls),
-        size,
-        seconds,
-        len(urls) / max(seconds, 1e-9),
-        n_contents,
-        n_unreadable,
-        n_failed,
-    )
+        seconds = time.monotonic() - started
+        log.info(
+            "preprocessed %d images at %d px in %.1f s (%.0f images/s): %d contents decoded, %d unreadable, "
+            "%d not fetched",
+            len(urls),
+            size,
+            seconds,
+            len(urls) / max(seconds, 1e-9),
+            n_contents,
+            n_unreadable,
+            n_failed,
+        )
 
 
 def joined(batches: Sequence[PreprocessedBatch], *, size: int) -> PreprocessedBatch:

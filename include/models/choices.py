@@ -87,8 +87,9 @@ class ChoiceCache:
 
     @property
     def compiled_folder(self) -> Path:
-        """Where compiled code is kept."""
-        return self.folder / "inductor"
+        """Where code is kept that was compiled for this model on this machine."""
+        told = TypeAdapter(tuple[Machine, str]).dump_json((this_machine(), self.weights_sha256))
+        return self.folder / "compiled" / sha256_of_bytes(told)[:32]
 
     def read(self, subject: Subject) -> tuple[Measured, ...]:
         """Return what was measured on this machine; a file that is torn or another's is told and not used."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from include.models.choices import ChoiceCache, Measured, Subject
+from include.models.compiled import is_compiled
 from include.models.compute import free_threads
 from include.models.execution import Execution, Step, Workload, step_of
 from include.models.probing import Probe
@@ -62,7 +63,7 @@ def choose_execution(
         want_features=workload.want_features,
         free_threads=free_threads(),
     )
-    known = cache.read(subject) if cache and subject else ()
+    known = _still_there(cache.read(subject), workload) if cache and subject else ()
     if not known and not _is_worth_timing(workload, example, n_images):
         return Chosen(Execution(), step_of(Execution(), workload))
     # what is drawn while probing must not change the caller's random numbers
@@ -79,6 +80,15 @@ def choose_execution(
         cache.write(subject, measured)
     log.info("the forward pass runs on %s (%s)", chosen.execution, shown)
     return chosen
+
+
+def _still_there(known: tuple[Measured, ...], workload: Workload) -> tuple[Measured, ...]:
+    """Leave out what was compiled and has been deleted since: to compile it once more has to pay once more."""
+    return tuple(
+        one
+        for one in known
+        if one.execution.backend != "inductor" or one.refused_because or is_compiled(one.execution.compute, workload)
+    )
 
 
 def _is_worth_timing(workload: Workload, example: NDArray[np.uint8], n_images: int) -> bool:

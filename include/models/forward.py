@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from include.models.allocation import keep_freed_memory
 from include.models.choices import ChoiceCache
 from include.models.choosing import Chosen, choose_execution
 from include.models.compute import IMAGENET, Compute, Normalisation, available_threads
@@ -117,6 +118,7 @@ def forward_pass(
         cache: Where what was measured is kept for the next process; None: nowhere.
         compute: Compute eagerly in this way, whatever is fastest.
     """
+    keep_freed_memory()
     workload = Workload(
         network=SplitNetwork(model.eval(), want_features=want_features).eval(),
         normalisation=normalisation,

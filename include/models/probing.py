@@ -21,11 +21,12 @@ log = logging.getLogger(__name__)
 _TIMED_SECONDS = 0.6
 _PATIENCE = 3.0
 """A backend is tried where the images would take so many times longer than to prepare it: it may save a third."""
-_LOADING_SHARE = 0.3
-"""What it takes to load compiled code, as a share of what it took to compile it."""
+_RUNS = 10
+"""A version answers about as many runs before the next one is promoted: what is compiled is kept for all of them."""
+_LOADING_SECONDS = 0.1
+"""What it takes to load compiled code."""
 _OPENVINO_SECONDS = 10.0
 _INDUCTOR_SECONDS = 20.0
-_INDUCTOR_SECONDS_PER_LAYER = 1.0
 
 
 class Probe:
@@ -60,10 +61,9 @@ class Probe:
         self._reference = replace(eager.execution.compute, dtype="float32")
         for backend in _available(eager.execution.compute):
             execution = Execution(backend=backend, compute=eager.execution.compute)
-            expected = _PATIENCE * self._expected_seconds(backend)
             if any(one.execution == execution for one in measured):
                 continue
-            if self._n_images / best.images_per_second < expected:
+            if not self._may_pay(backend, self._n_images / best.images_per_second):
                 log.info("%s is not tried: %d images are too few", backend, self._n_images)
                 continue
             tried = self._try(execution, eager)
@@ -89,20 +89,21 @@ class Probe:
         if reason is not None:
             log.info("%s is not used: %s", execution, reason)
             rate = 0.0
-        share = _LOADING_SHARE if execution.backend == "inductor" else 1.0
+        is_kept = execution.backend == "inductor" and self._workload.artefacts is not None
         return Measured(
             execution=execution,
             # what it gains was measured beside eager: the machine may have been busier before
             images_per_second=eager.images_per_second * rate / beside,
-            preparation_seconds=share * seconds,
+            preparation_seconds=min(seconds, _LOADING_SECONDS) if is_kept else seconds,
             refused_because=reason,
         )
 
-    def _expected_seconds(self, backend: Backend) -> float:
-        if backend == "openvino":
-            return _OPENVINO_SECONDS
-        n_layers = sum(1 for module in self._workload.network.modules() if isinstance(module, nn.Conv2d | nn.Linear))
-        return _INDUCTOR_SECONDS + _INDUCTOR_SECONDS_PER_LAYER * n_layers
+    def _may_pay(self, backend: Backend, seconds: float) -> bool:
+        """Whether a backend may pay for itself where the images take so long without it."""
+        if backend == "inductor":
+            n_runs = _RUNS if self._workload.artefacts is not None else 1
+            return n_runs * seconds >= _PATIENCE * _INDUCTOR_SECONDS
+        return seconds >= _PATIENCE * _OPENVINO_SECONDS
 
     def _rates(self, executions: Sequence[Execution]) -> list[float]:
         """Time ways side by side, in turn, so that what else the machine does slows all of them; images per second."""

@@ -55,7 +55,14 @@ def answer_batch(
     with (
         AnswerFile(store, version=batch.version) as file,
         VersionAnswers(
-            warehouse, store, batch, batch.version, work_path=work_path, keep_features=keep_features, turn=turn
+            warehouse,
+            store,
+            batch,
+            batch.version,
+            work_path=work_path,
+            keep_features=keep_features,
+            afterwards=preparation.afterwards,
+            turn=turn,
         ) as version,
     ):
         for part in preparation.parts():

@@ -1,9 +1,10 @@
 """A version that answers images as they come: by what is known of them, and by its network for the rest."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from itertools import chain
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -56,6 +57,7 @@ class VersionAnswers:
         version: Who answers.
         work_path: Where this try of the task may put files below the work stage.
         keep_features: Whether stored features answer, and new ones are stored.
+        afterwards: Calls a function in the background, after the warehouse has been told of the images so far.
         turn: A lock that whoever uses the session holds.
     """
 
@@ -68,6 +70,7 @@ class VersionAnswers:
         *,
         work_path: str,
         keep_features: bool,
+        afterwards: Callable[[Callable[[], None]], None],
         turn: AbstractContextManager[object],
     ) -> None:
         self._warehouse = warehouse
@@ -76,6 +79,7 @@ class VersionAnswers:
         self._version = version
         self._work_path = work_path
         self._keeps_features = keep_features
+        self._afterwards = afterwards
         self._turn = turn
         self._n_seen_before = 0
         self._writer: FeatureWriter | None = None
@@ -191,12 +195,14 @@ class VersionAnswers:
             return None
 
     def _publish(self) -> None:
-        """Let FEATURES name what was taken up."""
-        if self._writer is None:
-            return
+        """Let FEATURES name what was taken up, after PIXELS has named the images."""
+        if self._writer is not None:
+            self._afterwards(partial(self._published, self._writer))
+        self._writer = None
+
+    def _published(self, writer: FeatureWriter) -> None:
         try:
             with self._turn:
-                self._writer.publish(self._warehouse, work_path=self._work_path)
+                writer.publish(self._warehouse, work_path=self._work_path)
         except ForgottenMeanwhileError as error:
             log.warning("none of these features are kept: %s", error)
-        self._writer = None

@@ -2,18 +2,19 @@
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from include.catalog.forgotten import quarantine_forgotten, read_forgotten, refuse_forgotten
+from include.catalog.forgotten import Forgotten, quarantine_forgotten, read_forgotten, refuse_forgotten
 from include.catalog.keys import ImageKey
 from include.catalog.urls import URL_SECONDS, url_refresher
 from include.config_parts import StagesConfig
 from include.errors import FetchError, ForgottenMeanwhileError
-from include.images.preprocess import preprocessed
+from include.images.preprocess import Preprocessor
 from include.images.preprocessing import preprocessing_digest
 from include.store.batches import Batch, key_files
 from include.store.files import FileStore
@@ -74,7 +75,23 @@ class PreparedPart(NamedTuple):
     known: LocatedImages
     """Those that were in the store."""
     decoded: Iterator[DecodedImages]
-    """Those that were not, a few at a time; they are in the store when the iteration ends."""
+    """Those that were not, a few at a time; the warehouse is told of them in the background, see `afterwards`."""
+
+
+class _Found(NamedTuple):
+    """What the store has of the images of a part."""
+
+    known: LocatedImages
+    missing: list[MissingImage]
+    forgotten: Forgotten
+
+
+class _Streamed(NamedTuple):
+    """What came of images that were decoded."""
+
+    findings: Findings
+    locations: Mapping[str, PixelLocation]
+    """Of each content."""
 
 
 def prepare_batch(
@@ -127,19 +144,31 @@ class Preparation:
         self._turn = turn or Lock()
         self._digest = preprocessing_digest(batch.preprocessing)
         self._n_missing = self._n_unreadable = self._n_failed = 0
+        self._told: list[Future[None]] = []
 
     def parts(self) -> Iterator[PreparedPart]:
         """Yield the parts of the batch; each must have been used up before the next one is asked for.
+
+        While a part is used, the warehouse is told of the part before it, and asked for the one after it.
 
         Raises:
             FetchError: Not one of the images of a part that are to be decoded could be fetched; in training, one of
                 them could not. What was fetched is in the store all the same.
         """
         started = time.monotonic()
-        for keys in key_files(self._store, self._batch):
-            known, missing = self._find(keys)
-            self._n_missing += len(missing)
-            yield PreparedPart(len(known.keys) + len(missing), known, self._decode(keys, missing))
+        with Preprocessor() as self._preprocessor, ThreadPoolExecutor(max_workers=1) as self._background:
+            if self._batch.version is not None:  # most of these images are new, most of a snapshot's are not
+                self._preprocessor.start()
+            found = None
+            for keys in key_files(self._store, self._batch):
+                finding = self._background.submit(self._find, keys)
+                if found is not None:
+                    yield self._part(found)
+                found = finding.result()
+            if found is not None:
+                yield self._part(found)
+            for told in self._told:
+                told.result()
         n_images = self._batch.n_images
         if self._n_failed and self._batch.version is None:
             raise FetchError(
@@ -155,12 +184,25 @@ class Preparation:
             time.monotonic() - started,
         )
 
-    def _find(self, keys: Path) -> tuple[LocatedImages, list[MissingImage]]:
+    def afterwards(self, tell: Callable[[], None]) -> None:
+        """Let the warehouse be told something in the background, after what it is told of the parts so far.
+
+        Args:
+            tell: What is called; what it raises, `parts` raises at its end.
+        """
+        self._told.append(self._background.submit(tell))
+
+    def _part(self, found: _Found) -> PreparedPart:
+        self._n_missing += len(found.missing)
+        return PreparedPart(len(found.known.keys) + len(found.missing), found.known, self._decode(found))
+
+    def _find(self, keys: Path) -> _Found:
         """Return the images that are in the store, and those that have to be decoded."""
         with self._turn, loaded(self._warehouse, LOADED_KEYS, [keys], work_path=self._work_path):
             lost = self._lost_segments()
             missing = self._missing_images(lost)
-            return _located(self._warehouse, self._digest, without=frozenset(lost)), missing
+            known = _located(self._warehouse, self._digest, without=frozenset(lost))
+            return _Found(known, missing, read_forgotten(self._warehouse))
 
     def _lost_segments(self) -> list[str]:
         rows = self._warehouse.fetch("pixels/select_known_segments", _SegmentName, preprocessing_digest=self._digest)
@@ -184,33 +226,28 @@ class Preparation:
             )
         ]
 
-    def _decode(self, keys: Path, missing: Sequence[MissingImage]) -> Iterator[DecodedImages]:
-        """Decode images, the missing ones of a part with these keys, and put them into the store."""
+    def _decode(self, found: _Found) -> Iterator[DecodedImages]:
+        """Decode the missing images of a part, and put them into the store."""
+        missing = found.missing
         if not missing:
             return
-        findings, segments = yield from self._stream(missing)
+        findings, locations = yield from self._stream(Findings(missing, found.forgotten), missing)
+        self.afterwards(lambda: self._tell(found, findings, locations))
         findings.tell()
         self._n_unreadable += findings.n_unreadable
         self._n_failed += len(findings.failures)
         if len(findings.failures) == len(missing):
             raise FetchError(f"none of {len(missing)} images could be fetched: {findings.failures[0].error}")
-        # Before a segment had its name in PIXELS, a request to forget may have deleted it.
-        for _ in range(_MOST_PASSES):
-            if all(self._store.exists(segment) for segment in segments):
-                break
-            for _ in self._stream(self._find(keys)[1]):
-                pass
 
-    def _stream(self, missing: Sequence[MissingImage]) -> Generator[DecodedImages, None, tuple[Findings, list[str]]]:
-        """Decode images and put them into the store; return what was found, and the segments."""
-        with self._turn:
-            findings = Findings(missing, read_forgotten(self._warehouse))
+    def _stream(self, findings: Findings, missing: Sequence[MissingImage]) -> Generator[DecodedImages, None, _Streamed]:
+        """Decode images and write them into segments."""
         size, jpeg_detail = self._batch.size, self._batch.jpeg_detail
         refresh = url_refresher(self._warehouse, missing, turn=self._turn)
         urls = [image.url for image in missing]
+        decoding = self._preprocessor.preprocessed(urls, size=size, jpeg_detail=jpeg_detail, refresh=refresh)
         with (
             SegmentWriter(self._store, size=size, preprocessing_digest=self._digest) as segments,
-            closing(preprocessed(urls, size=size, jpeg_detail=jpeg_detail, refresh=refresh)) as batches,
+            closing(decoding) as batches,
         ):
             for batch in batches:
                 used = findings.add(batch)
@@ -218,9 +255,17 @@ class Preparation:
                     images = findings.decoded(batch, used)
                     segments.add(images.pixels, [image.content_sha256 for image in used])
                     yield images
-            locations = segments.finish()
+            return _Streamed(findings, segments.finish())
+
+    def _tell(self, found: _Found, findings: Findings, locations: Mapping[str, PixelLocation]) -> None:
+        """Tell the warehouse what was found in images."""
         self._write(findings, locations)
-        return findings, sorted({location.segment for location in locations.values()})
+        # Before a segment had its name in PIXELS, a request to forget may have deleted it.
+        segments = {location.segment for location in locations.values()}
+        for _ in range(_MOST_PASSES):
+            if all(self._store.exists(segment) for segment in segments):
+                return
+            self._write(*_result_of(self._stream(Findings(found.missing, found.forgotten), found.missing)))
 
     def _write(self, findings: Findings, locations: Mapping[str, PixelLocation]) -> None:
         """Tell the warehouse, in one transaction, what was found."""
@@ -243,6 +288,16 @@ class Preparation:
             for segment in {location.segment for location in locations.values()}:
                 self._store.delete(segment)
             raise
+
+
+def _result_of(stream: Generator[object, None, _Streamed]) -> _Streamed:
+    """Go through a stream and return what it returns."""
+    while True:
+        try:
+            next(stream)
+        except StopIteration as end:
+            streamed: _Streamed = end.value
+            return streamed
 
 
 def locate_batch(warehouse: Warehouse, store: FileStore, batch: Batch, *, work_path: str) -> LocatedImages:

@@ -161,6 +161,29 @@ def test_threads_have_decoders_of_their_own_which_end_with_their_work() -> None:
     assert children() == before
 
 
+def test_decoders_that_were_started_before_there_is_anything_to_decode_are_those_that_decode() -> None:
+    before = children()
+
+    with Decoders(n_processes=2) as decoders:
+        decoders.start()
+        started = children() - before
+        assert len(started) == 2
+        decoders.start()
+        assert int(decoders.decode(png(7), size=16).pixels[0, 0, 0]) == 7
+        assert children() - before == started
+
+    assert children() == before
+
+
+def test_decoders_that_were_started_for_nothing_end() -> None:
+    before = children()
+
+    with Decoders() as decoders:
+        decoders.start()
+
+    assert children() == before
+
+
 def test_a_decoder_gets_no_secret_of_the_one_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "a password")
     before = children()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import pytest
 import torch
 from synthetic_images import shapes
 
+from include.models import compiled
 from include.models.choices import ChoiceCache
 from include.models.execution import Execution, has_openvino
 from include.models.forward import forward_pass
@@ -211,7 +213,6 @@ def test_a_compiler_that_fails_is_told_and_not_asked_again(
     compiler.write_text('#!/bin/sh\ncase "$1" in --version) echo "g++ (broken) 12";; *) exit 1;; esac\n')
     compiler.chmod(0o755)
     monkeypatch.setenv("CXX", str(compiler))
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
     monkeypatch.setattr("include.models.choosing.free_threads", lambda: 1)
 
     # when
@@ -231,21 +232,61 @@ def test_a_compiler_that_fails_is_told_and_not_asked_again(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_openvino")
-def test_a_compiled_network_answers_as_the_eager_one_does(
-    model: torch.nn.Module, cache: ChoiceCache, monkeypatch: pytest.MonkeyPatch
+def test_a_compiled_network_answers_as_the_eager_one_does_and_is_compiled_once(
+    model: torch.nn.Module, cache: ChoiceCache, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(cache.compiled_folder))
+    # given
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", scratch := str(cache.folder / "somebody's"))
+    monkeypatch.setattr("include.models.choosing.free_threads", lambda: 1)
     monkeypatch.setattr("include.models.probing.MIN_SPEEDUP", 0.0)  # however slow it is beside other tests
     monkeypatch.setattr("include.models.choosing._seconds", lambda one, _: one.execution.backend != "inductor")
 
+    # when
     execution, outputs = run(model, n_images=MANY, cache=cache)
 
+    # then
     assert execution.backend == "inductor"
     expected = exact(model)
     assert outputs.logits.shape == (150, 3)  # the batch that was compiled for has more
     assert outputs.logits == pytest.approx(expected.logits, abs=0.02)
     assert outputs.penultimate == pytest.approx(expected.penultimate, abs=0.02)
-    assert any(cache.compiled_folder.rglob("*.so"))
+    (package,) = cache.compiled_folder.iterdir()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == scratch
+
+    # and the next process loads what this one has compiled, also for few images
+    def refuse(*_: object) -> None:
+        raise RuntimeError("compiled once more")
+
+    monkeypatch.setattr(compiled, "_made", refuse)
+    execution, outputs = run(model, n_images=100, cache=cache)
+    assert execution.backend == "inductor"
+    assert outputs.logits == pytest.approx(expected.logits, abs=0.02)
+
+    # and one that finds it torn tells that it cannot be made anew, and goes on without
+    package.write_bytes(package.read_bytes()[:1000])
+    with caplog.at_level(logging.WARNING):
+        assert executed(model, n_images=100, cache=cache).backend == "eager"
+    assert any(
+        "was measured here before and fails now: RuntimeError: compiled once more" in line for line in caplog.messages
+    )
+
+    # and where it is gone, few images are not worth compiling it again
+    assert not package.exists()
+    caplog.clear()
+    assert executed(model, n_images=100, cache=cache).backend == "eager"
+    assert not caplog.messages
+
+
+def test_what_was_compiled_for_versions_that_nobody_asks_any_more_is_deleted(tmp_path: Path) -> None:
+    packages = [tmp_path / f"version {number % 3}" / f"{number}.pt2" for number in range(compiled.MAX_PACKAGES + 2)]
+    for age, package in enumerate(reversed(packages)):
+        package.parent.mkdir(exist_ok=True)
+        package.touch()
+        os.utime(package, (1e9 - age, 1e9 - age))
+
+    compiled._prune(tmp_path)
+
+    assert [package.exists() for package in packages] == [False, False, *[True] * compiled.MAX_PACKAGES]
 
 
 def test_openvino_answers_as_torch_does(
@@ -287,25 +328,24 @@ def test_an_openvino_that_cannot_convert_is_told_and_not_used(
     )
 
 
-@pytest.mark.usefixtures("no_compiler", "no_openvino")
+@pytest.mark.usefixtures("no_compiler")
 def test_what_was_measured_and_no_longer_works_gives_way_to_the_next(
     model: torch.nn.Module, cache: ChoiceCache, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # given a file that knows of a backend which is gone, on what looks like the same machine
-    from torch._inductor import config as inductor_config
-
     monkeypatch.setattr("include.models.choosing.free_threads", lambda: 1)
+    monkeypatch.setattr("include.models.probing.has_openvino", lambda: False)
+    monkeypatch.setitem(sys.modules, "openvino", None)
     eager = executed(model, n_images=5000, cache=cache)
     (path,) = kept(cache)
     machine, subject, (measured,) = json.loads(path.read_text(encoding="utf-8"))
     gone = json.loads(json.dumps(measured))
-    gone["execution"]["backend"] = "inductor"
+    gone["execution"]["backend"] = "openvino"
     gone["images_per_second"] *= 1000
     path.write_text(json.dumps([machine, subject, [measured, gone]]), encoding="utf-8")
-    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(cache.compiled_folder))
 
     # when
-    with inductor_config.patch({"cpp.cxx": "/no/such/g++"}), caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING):
         execution = executed(model, n_images=5000, cache=cache)
 
     # then

@@ -33,6 +33,9 @@ class _DecodersHere:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def start(self) -> None:
+        """There is nothing to start."""
+
     def decode_all(self, contents: Sequence[bytes], *, size: int, jpeg_detail: int) -> DecodedImages:
         pixels = np.zeros((len(contents), size, size, 3), dtype=np.uint8)
         outcomes: list[Outcome] = []

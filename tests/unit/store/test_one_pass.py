@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,14 +16,16 @@ from filled_store import FilledStore
 from numpy.typing import NDArray
 
 from include.config_parts import PreprocessingConfig
-from include.errors import FetchError
+from include.errors import FetchError, WarehouseError
 from include.images.preprocessing import preprocessing_digest
 from include.models import prediction
 from include.models.architectures import build
 from include.models.artefact import LoadedModel, load, save
 from include.models.prediction import Predictions
 from include.registry import answering, artefacts, version_answers
-from include.store import batches, segment_writer
+from include.store import batches, preparation, segment_writer
+from include.store.findings import Findings
+from include.store.pixels import PixelLocation
 
 Answered = dict[str, str]
 
@@ -143,6 +145,44 @@ def test_when_nothing_can_be_fetched_the_batch_fails(
 
     with pytest.raises(FetchError, match="none of 2 images could be fetched"):
         answer()
+
+
+def test_what_the_warehouse_is_told_in_the_background_fails_the_batch_if_it_is_refused(
+    filled: FilledStore, answer: Callable[[], Answered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(filled, range(0, 60, 2))
+    monkeypatch.setattr(batches.key_files, "__kwdefaults__", {"at_most": 19})
+
+    def refuse(*_: object) -> None:
+        raise WarehouseError("not now")
+
+    monkeypatch.setattr(preparation.Preparation, "_write", refuse)
+
+    with pytest.raises(WarehouseError, match="not now"):
+        answer()
+
+
+def test_segments_that_are_deleted_before_they_have_a_name_are_written_again(
+    filled: FilledStore, answer: Callable[[], Answered], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = put(filled, range(0, 60, 2))
+    write = preparation.Preparation._write
+    n_written = 0
+
+    def then_delete(self: preparation.Preparation, findings: Findings, locations: Mapping[str, PixelLocation]) -> None:
+        nonlocal n_written
+        n_written += 1
+        write(self, findings, locations)
+        if n_written == 1:
+            for segment in {location.segment for location in locations.values()}:
+                filled.store.delete(segment)
+
+    monkeypatch.setattr(preparation.Preparation, "_write", then_delete)
+
+    assert answer() == expected
+    assert n_written == 2
+    segments = filled.query("SELECT DISTINCT SEGMENT FROM PIXELS")
+    assert all(filled.store.exists(segment) for (segment,) in segments)
 
 
 def test_a_model_is_not_loaded_before_there_is_an_image_to_answer() -> None:
