@@ -38,13 +38,15 @@ class _Extent(NamedTuple):
 
 
 _FULL = _Extent(
-    Sizes(n_rounds=3, many=3_000, few=300, limit_photos=320, limit_seconds=3.0, has_peers=True, is_compiling=True),
+    Sizes(
+        n_rounds=3, most=12_000, few_share=0.1, limit_photos=320, limit_seconds=3.0, has_peers=True, is_compiling=True
+    ),
     memory_photos=(3_000, 12_000),
     n_photos=None,
     is_quick=False,
 )
 _QUICK = _Extent(
-    Sizes(n_rounds=1, many=96, few=48, limit_photos=128, limit_seconds=0.1, has_peers=False, is_compiling=False),
+    Sizes(n_rounds=1, most=96, few_share=0.5, limit_photos=128, limit_seconds=0.1, has_peers=False, is_compiling=False),
     memory_photos=(48, 96),
     n_photos=96,
     is_quick=True,
@@ -61,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     networks = [network for network in NETWORKS if network.architecture in options.networks]
     with tempfile.TemporaryDirectory(prefix="driftgate-bench-") as name:
         folder = Path(name)
+        os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # the first run is to find nothing there
         photos = _photos(options.dataset, folder, extent)
         figures = _measure(networks, photos, folder, extent=extent, machine=machine)
     remarks = _remarks(options.dataset, extent)
@@ -90,7 +93,7 @@ def _measure(
     networks: Sequence[Network], photos: Sequence[Photo], folder: Path, *, extent: _Extent, machine: str
 ) -> list[Figure]:
     staged_folder, classes = folder / "staged", classes_of(photos)
-    n_staged = max(extent.sizes.many, *extent.memory_photos)
+    n_staged = max(extent.sizes.most, *extent.memory_photos)
     in_a_fork(lambda: stage_photos(photos, staged_folder, n_photos=n_staged))
     made: dict[str, MadeNetwork] = {}
     figures: list[Figure] = []

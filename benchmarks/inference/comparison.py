@@ -29,10 +29,10 @@ class Sizes(NamedTuple):
     """How much is measured."""
 
     n_rounds: int
-    many: int
-    """Photos that Driftgate answers in a run."""
-    few: int
-    """Photos of a smaller run, for the slope."""
+    most: int
+    """The most photos that Driftgate answers in a run."""
+    few_share: float
+    """The share of these in a smaller run, for the slope."""
     limit_photos: int
     """Photos that the limit is measured on."""
     limit_seconds: float
@@ -62,6 +62,8 @@ class Comparison(NamedTuple):
 
     network: Network
     made: MadeNetwork
+    first: Inference
+    """The first run of the version on this machine: how to compute is chosen, and compiled."""
     rounds: Sequence[Round]
 
 
@@ -98,17 +100,20 @@ def compare(
                 }
             if OWN_PYTHON.exists():
                 peers[RAY_DATA.title] = lambda: _ray_data(network, made, files, n_classes=n_classes)
+        n_many = min(network.n_images, sizes.most)
+        limit()  # waits until it is ready, so that nothing is compiled beside what is measured
+        first = staged.answer(network, n_images=n_many)
         rounds = []
         for number in range(sizes.n_rounds):
             measured_limit = limit()
-            many = staged.answer(network, n_images=sizes.many, tell_labels=True)
-            few = staged.answer(network, n_images=sizes.few)
+            many = staged.answer(network, n_images=n_many, tell_labels=True)
+            few = staged.answer(network, n_images=round(sizes.few_share * n_many))
             rates: dict[str, float] = {}
             for measure in peers.values():
                 rates |= measure()
             rounds.append(Round(measured_limit, many, few, rates))
             print(_told(network, number, rounds[-1]), flush=True)
-    return Comparison(network, made, rounds)
+    return Comparison(network, made, first, rounds)
 
 
 def _ray_data(network: Network, made: MadeNetwork, files: Path, *, n_classes: int) -> Mapping[str, float]:

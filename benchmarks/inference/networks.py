@@ -40,6 +40,8 @@ class Network:
     title: str
     size: int
     """The side of its images, in pixels."""
+    n_images: int
+    """How many images Driftgate answers in a run."""
     share_of_limit: float
     """What end-to-end inference has to reach of the machine's limit."""
     over_guide: float | None = None
@@ -57,6 +59,7 @@ NETWORKS: tuple[Network, ...] = (
         architecture="resnet50",
         title="ResNet50 at 224 px",
         size=224,
+        n_images=3_000,
         share_of_limit=0.90,
         over_guide=4.5,
         over_data_loader=4.0,
@@ -66,12 +69,13 @@ NETWORKS: tuple[Network, ...] = (
         architecture="mobilenet_v3_large",
         title="MobileNetV3-large at 224 px",
         size=224,
+        n_images=3_000,
         share_of_limit=0.85,
         over_guide=7.0,
         over_data_loader=6.0,
         peer_images=(80, 400),
     ),
-    Network(architecture=SMALL_CNN, title="the small CNN at 96 px", size=96, share_of_limit=0.80),
+    Network(architecture=SMALL_CNN, title="the small CNN at 96 px", size=96, n_images=12_000, share_of_limit=0.80),
 )
 
 

@@ -54,6 +54,14 @@ def comparison_figures(comparison: Comparison, *, machine: str) -> list[Figure]:
             against=None,
         ),
         _ratio(
+            f"{network.title}: end-to-end inference, the first run on a machine",
+            [comparison.first.images_per_second],
+            unit="img/s",
+            reach=None,
+            against=None,
+            note="how to compute is chosen, and compiled where that pays; the next runs find it",
+        ),
+        _ratio(
             f"{network.title}: end-to-end inference of the forward pass alone",
             [_ours(one) / one.limit.forward for one in rounds],
             unit="share",

@@ -80,13 +80,14 @@ def test_ratios_are_taken_within_a_round_and_told_as_their_median() -> None:
     made = MadeNetwork(Path(), "", Path(), 0)
     rounds = [measured(limit=100, many=80, guide=10), measured(limit=50, many=46, guide=5)]
 
-    rows = comparison_figures(Comparison(NETWORKS[0], made, rounds), machine="2 cores")
+    rows = comparison_figures(Comparison(NETWORKS[0], made, rounds[1].few, rounds), machine="2 cores")
 
-    of_limit, slope, rate, _, guide, ray = rows
+    of_limit, slope, rate, first, _, guide, ray = rows
     assert (of_limit.value, of_limit.spread, of_limit.is_reached) == (pytest.approx(0.86), pytest.approx(0.12), False)
     assert "broken disagrees" in of_limit.note
     assert slope.value > of_limit.value
     assert (rate.value, rate.reach) == (pytest.approx(63), None)
+    assert (first.value, first.reach) == (pytest.approx(rounds[1].few.images_per_second), None)
     assert (guide.value, guide.reach, guide.is_reached) == (pytest.approx(8.6), 4.5, True)
     assert ray.reach == 1.5
 
