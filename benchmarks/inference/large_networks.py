@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 Plan = Sequence[tuple[float, int]]
 """The share of the images' side, and for how many epochs."""
-PLANS: Mapping[Architecture, Plan] = {"resnet50": ((0.29, 4),), "mobilenet_v3_large": ((0.43, 6), (1.0, 1))}
+PLANS: Mapping[Architecture, Plan] = {"resnet50": ((0.29, 4),), "mobilenet_v3_large": ((0.43, 8), (0.71, 2), (1.0, 1))}
 """What suffices for half precision to keep the answers."""
 _BATCH_SIZE = 64
 _PEAK_LR = {"resnet50": 1e-3, "mobilenet_v3_large": 2e-3}

@@ -14,7 +14,9 @@ from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
 from include.config_parts import GateConfig, LabelsConfig, ModelConfig
 from include.images.preprocess import read_digests
+from include.images.preprocessing import preprocessing_digest
 from include.models.architectures import build
+from include.models.embedding import FeatureSource, StoredFeatures
 from include.models.fitting import FittedModel, fit_snapshot
 from include.models.prediction import predict_logits
 from include.registry.promotion import pass_gate_and_promote
@@ -127,7 +129,16 @@ def _fit(
     from include.registry.champion_start import start_of_run
 
     start = start_of_run(warehouse, store, config, run_id=run_id)
-    return fit_snapshot(warehouse, store, config, snapshot_id=snapshot_id, run_id=run_id, start=start)
+    features = None
+    if config.model.strategy == "head":
+        features = StoredFeatures(
+            FeatureSource(warehouse, store, work_path="bench/features"),
+            architecture=config.model.architecture,
+            preprocessing_digest=preprocessing_digest(config.preprocessing),
+        )
+    return fit_snapshot(
+        warehouse, store, config, snapshot_id=snapshot_id, run_id=run_id, start=start, features=features
+    )
 
 
 def _accuracy(warehouse: Warehouse, store: FileStore, config: PipelineConfig, fitted: FittedModel) -> float:

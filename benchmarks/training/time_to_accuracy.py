@@ -120,7 +120,8 @@ def _train_ours(parts: Split, config: PipelineConfig, *, target: float, seed: in
 
 
 def _decoded(photos: Sequence[Photo], classes: tuple[str, ...], config: PipelineConfig) -> _Labelled:
-    prepared = preprocess([photo.path.as_uri() for photo in photos], size=config.preprocessing.size)
+    urls = [photo.path.as_uri() for photo in photos]
+    prepared = preprocess(urls, size=config.preprocessing.size, jpeg_detail=config.preprocessing.jpeg_detail)
     labels = np.array([classes.index(photos[image.index].label) for image in prepared.images], dtype=np.int64)
     return _Labelled(InMemoryImages(prepared.pixels[[image.row for image in prepared.images]]), labels)
 
