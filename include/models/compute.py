@@ -27,6 +27,8 @@ MIN_SPEEDUP = 1.1
 _TIMED_IMAGES = 32
 """The most images in a timed step: enough to keep two threads busy, and soon over on a slow machine."""
 _SECONDS_PER_CANDIDATE = 0.4
+_TURNS = 2
+"""How often a candidate and what it is compared with are timed in turn."""
 _FIRST_IMAGES = 2
 _PROBED_SIDE = 768
 _PROBED_TURNS = 5
@@ -108,10 +110,11 @@ def choose_compute(
     training: bool,
     agrees: Callable[[Compute], bool] = lambda _: True,
 ) -> Compute:
-    """Choose how to compute by timing a few steps of each candidate, for about two seconds in all.
+    """Choose how to compute by timing a few steps of each candidate, for about three seconds in all.
 
-    One thing is changed at a time (layout, threads, number format) and kept if it is `MIN_SPEEDUP` times faster. With
-    CUDA nothing is timed: half precision is taken if it agrees.
+    One thing is changed at a time (layout, threads, number format) and kept if it is `MIN_SPEEDUP` times faster; both
+    are timed in turn, so that what else the machine does slows both. With CUDA nothing is timed: half precision is
+    taken if it agrees.
 
     Args:
         model: The model; it is left untouched.
@@ -167,11 +170,12 @@ def _choose_on_cuda(agrees: Callable[[Compute], bool], *, training: bool) -> Com
 
 def _choose_on_cpu(probe: nn.Module, example: NDArray[np.uint8], agrees: Callable[[Compute], bool]) -> Compute:
     chosen = Compute(n_threads=1)
-    timings: dict[Compute, float] = {chosen: _images_per_second(probe, example, chosen)}
+    told: list[str] = []
 
     def faster(candidate: Compute) -> bool:
-        timings[candidate] = _images_per_second(probe, example, candidate, against=chosen)
-        return timings[candidate] > MIN_SPEEDUP * timings[chosen]
+        rate, beside = _rates_in_turn(probe, example, candidate, chosen)
+        told.append(f"{candidate}: {rate:.0f} beside {beside:.0f} img/s")
+        return rate > MIN_SPEEDUP * beside
 
     if faster(candidate := replace(chosen, channels_last=False)):
         chosen = candidate
@@ -179,25 +183,32 @@ def _choose_on_cpu(probe: nn.Module, example: NDArray[np.uint8], agrees: Callabl
         chosen = candidate
     if faster(candidate := replace(chosen, dtype="bfloat16")) and agrees(candidate):
         chosen = candidate
-    shown = "; ".join(f"{compute}: {rate:.0f} img/s" for compute, rate in timings.items())
-    log.info("computing on %s (%s)", chosen, shown)
+    log.info("computing on %s (%s)", chosen, "; ".join(told))
     return chosen
 
 
-def _images_per_second(
-    probe: nn.Module, example: NDArray[np.uint8], compute: Compute, *, against: Compute | None = None
-) -> float:
-    """Time steps of a candidate; one that is hopeless against another on the first images is not timed further.
+def _rates_in_turn(
+    probe: nn.Module, example: NDArray[np.uint8], candidate: Compute, chosen: Compute
+) -> tuple[float, float]:
+    """Time a candidate beside what is chosen so far; one that is hopeless on the first images is not timed further.
 
     The mean over all steps is taken, not the best: a thread that sometimes waits for a busy core counts as it will.
     """
-    rate = _rate_of_steps(probe, example[:_FIRST_IMAGES], compute, seconds=0.0)
-    if against is not None:
-        bar = _rate_of_steps(probe, example[:_FIRST_IMAGES], against, seconds=0.0)
-        if rate * _HOPELESS < bar:
-            return rate
-    n_images = max(_FIRST_IMAGES, min(len(example), _TIMED_IMAGES, int(rate * _SECONDS_PER_CANDIDATE / 2)))
-    return _rate_of_steps(probe, example[:n_images], compute, seconds=_SECONDS_PER_CANDIDATE)
+    few = example[:_FIRST_IMAGES]
+    rate, beside = (_rate_of_steps(probe, few, compute, seconds=0.0) for compute in (candidate, chosen))
+    if rate * _HOPELESS < beside:
+        return rate, beside
+    n_images = max(_FIRST_IMAGES, min(len(example), _TIMED_IMAGES, int(beside * _SECONDS_PER_CANDIDATE / 2)))
+    turns = [
+        [
+            _rate_of_steps(probe, example[:n_images], compute, seconds=_SECONDS_PER_CANDIDATE / _TURNS)
+            for compute in (candidate, chosen)
+        ]
+        for _ in range(_TURNS)
+    ]
+    # of so many images each, so that the harmonic mean is that over all steps
+    rate, beside = (len(turns) / sum(1 / turn[place] for turn in turns) for place in range(2))
+    return rate, beside
 
 
 def _rate_of_steps(probe: nn.Module, batch: NDArray[np.uint8], compute: Compute, *, seconds: float) -> float:
