@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.inference.driftgate_runs import Inference, StagedPhotos
-from benchmarks.inference.limit import Limit, measuring_limit
+from benchmarks.inference.limit import BATCH_SIZE, Limit, measuring_limit
 from benchmarks.inference.networks import MadeNetwork, Network
 from benchmarks.inference.peers import (
     DATA_LOADER,
@@ -20,6 +20,7 @@ from benchmarks.inference.peers import (
     write_list,
 )
 from benchmarks.photos import Photo, spread
+from include.models.agreement import PROBE_IMAGES
 from benchmarks.standby import script_on_standby, standby
 
 RAY_BFLOAT16 = "Ray Data's map_batches, bfloat16 and channels_last added"
@@ -86,7 +87,12 @@ def compare(
         limit = stack.enter_context(
             standby(
                 lambda: measuring_limit(
-                    network, made, of_limit, seconds=sizes.limit_seconds, compiling=sizes.is_compiling
+                    network,
+                    made,
+                    of_limit,
+                    probed=_first_of_stage(photos),
+                    seconds=sizes.limit_seconds,
+                    compiling=sizes.is_compiling,
                 )
             )
         )
@@ -114,6 +120,13 @@ def compare(
             rounds.append(Round(measured_limit, many, few, rates))
             print(_told(network, number, rounds[-1]), flush=True)
     return Comparison(network, made, first, rounds)
+
+
+def _first_of_stage(photos: Sequence[Photo]) -> list[Photo]:
+    """Return the photos that Driftgate compares ways to compute on, in whole batches."""
+    n_batches = min(-(-PROBE_IMAGES // BATCH_SIZE), len(photos) // BATCH_SIZE)
+    in_order = sorted(range(len(photos)), key=lambda place: (photos[place].label, place))
+    return [photos[place] for place in in_order[: n_batches * BATCH_SIZE]]
 
 
 def _ray_data(network: Network, made: MadeNetwork, files: Path, *, n_classes: int) -> Mapping[str, float]:

@@ -17,11 +17,9 @@ from torch import nn
 from benchmarks.inference.engines import Forward, cpu_engines, cuda_engines, scores_of
 from benchmarks.inference.networks import MadeNetwork, Network
 from benchmarks.photos import Photo
+from include.models.agreement import MAX_CONFIDENCE_CHANGE, MIN_AGREEMENT, PROBE_IMAGES
 from include.models.artefact import load
 
-MIN_AGREEMENT = 0.995
-"""The share of images whose class an engine must keep; as the inference engine itself asks for."""
-MAX_CONFIDENCE_CHANGE = 0.01
 _SECONDS_TO_COMPARE = 1.0
 _HOPELESS = 4.0
 """An engine that takes so many times as long as the best one for its first batch is not timed further."""
@@ -47,7 +45,13 @@ class Limit(NamedTuple):
 
 
 def measuring_limit(
-    network: Network, made: MadeNetwork, photos: Sequence[Photo], *, seconds: float, compiling: bool
+    network: Network,
+    made: MadeNetwork,
+    photos: Sequence[Photo],
+    *,
+    probed: Sequence[Photo],
+    seconds: float,
+    compiling: bool,
 ) -> Callable[[], Limit]:
     """Compare decoders and engines once, and return a function that measures the fastest of each.
 
@@ -55,6 +59,7 @@ def measuring_limit(
         network: The network.
         made: Its files.
         photos: What is decoded and classified; at least one batch.
+        probed: What engines have to agree on; whole batches.
         seconds: How long each of the two measurements takes.
         compiling: Whether to try a compiled network, which takes half a minute to make.
     """
@@ -64,7 +69,8 @@ def measuring_limit(
     decoder = max(decoders, key=decoders.__getitem__)
     pixels = np.stack(_decode_all(_plain, contents, network.size))
     model = load(made.artefact, sha256=made.card_sha256).model
-    engine, forward, engines = _fastest_engine(model, pixels, compiling=compiling and _has_compiler())
+    probe = np.stack(_decode_all(_plain, [photo.path.read_bytes() for photo in probed], network.size))
+    engine, forward, engines = _fastest_engine(model, pixels, probe, compiling=compiling and _has_compiler())
     seen = decoders | engines
 
     def measure() -> Limit:
@@ -80,7 +86,7 @@ def n_cores() -> int:
 
 
 def _fastest_engine(
-    model: nn.Module, pixels: NDArray[np.uint8], *, compiling: bool
+    model: nn.Module, pixels: NDArray[np.uint8], probe: NDArray[np.uint8], *, compiling: bool
 ) -> tuple[str, Forward, dict[str, float]]:
     has_openvino = importlib.util.find_spec("openvino") is not None
     engines = cpu_engines(compiling=compiling, openvino=has_openvino)
@@ -90,7 +96,8 @@ def _fastest_engine(
     best, best_forward, seen = "", None, {}
     for name, make in engines.items():
         forward = make(model, BATCH_SIZE)
-        answers = scores_of(forward, pixels[: 2 * BATCH_SIZE])
+        parts = [probe[start : start + BATCH_SIZE] for start in range(0, len(probe), BATCH_SIZE)]
+        answers = np.concatenate([scores_of(forward, part) for part in parts])[:PROBE_IMAGES]
         exact = answers if exact is None else exact
         if not _agrees(exact, answers):
             seen[name] = 0.0

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -145,14 +146,15 @@ def free_threads() -> int:
     if n_threads == 1:
         return 1
     matrix = torch.ones(_PROBED_SIDE, _PROBED_SIDE)
-    seconds = {1: 0.0, n_threads: 0.0}
-    for turn in range(_PROBED_TURNS + 1):
-        for n in seconds:
+    seconds: dict[int, list[float]] = {1: [], n_threads: []}
+    for _ in range(_PROBED_TURNS):
+        for n, spent in seconds.items():
             with Compute(n_threads=n).threads():
                 started = time.monotonic()
                 torch.mm(matrix, matrix)
-                seconds[n] += time.monotonic() - started if turn else 0.0  # the first turn starts the threads
-    return n_threads if seconds[1] > _MIN_GAIN_OF_THREADS * seconds[n_threads] else 1
+                spent.append(time.monotonic() - started)
+    # of the median, as the first turn starts the threads, and this task's own decoders may be in the way of another
+    return n_threads if median(seconds[1]) > _MIN_GAIN_OF_THREADS * median(seconds[n_threads]) else 1
 
 
 def _choose_on_cuda(agrees: Callable[[Compute], bool], *, training: bool) -> Compute:
