@@ -20,8 +20,8 @@ from benchmarks.inference.peers import (
     write_list,
 )
 from benchmarks.photos import Photo, spread
-from include.models.agreement import PROBE_IMAGES
 from benchmarks.standby import script_on_standby, standby
+from include.models.agreement import PROBE_IMAGES
 
 RAY_BFLOAT16 = "Ray Data's map_batches, bfloat16 and channels_last added"
 
