@@ -1,5 +1,6 @@
 """Driftgate's inference without Airflow: from a staged JPEG to a committed row, in one process."""
 
+import resource
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,11 +35,26 @@ _EMPTIED = ("DELETE FROM PIXELS", "DELETE FROM PREDICTIONS", "UPDATE IMAGES SET 
 """What makes the images as new as they were: nothing is known of them but that they are staged."""
 
 
+class ProcessorTime(NamedTuple):
+    """What a run took of the cores, in seconds; the warehouse's server and waiting took the rest of them."""
+
+    task: float
+    """Of the process that fetches, computes and commits."""
+    decoders: float
+
+    @classmethod
+    def so_far(cls) -> "ProcessorTime":
+        """Return what this process, and those of its children that have ended, have taken."""
+        whose = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return cls(*(used.ru_utime + used.ru_stime for used in whose))
+
+
 class Inference(NamedTuple):
     """What one run took."""
 
     n_images: int
     seconds: float
+    processor: ProcessorTime
     peak_bytes: int
     """The most that the process and those that it starts had in memory at once."""
     labels: Mapping[str, str]
@@ -53,6 +69,7 @@ class Inference(NamedTuple):
 class _Committed(NamedTuple):
     n_images: int
     seconds: float
+    processor: ProcessorTime
     labels: dict[str, str]
 
 
@@ -93,8 +110,8 @@ class StagedPhotos:
             lambda: self._answer(network, n_images, tell_labels=tell_labels),
             sampled_every_s=SAMPLED_EVERY_S if watch_memory else _RARELY_S,
         )
-        committed: _Committed = forked.returned
-        return Inference(committed.n_images, committed.seconds, forked.resident, committed.labels)
+        run: _Committed = forked.returned
+        return Inference(run.n_images, run.seconds, run.processor, forked.resident, run.labels)
 
     def _sync(self) -> list[ImageKey]:
         with own_session(self._config, self._port) as warehouse:
@@ -128,14 +145,15 @@ class StagedPhotos:
             preprocessing = PreprocessingConfig(size=network.size, jpeg_detail=JPEG_DETAIL)
             [batch] = write_batches(store, [self._keys[:n_images]], preprocessing=preprocessing, version=version)
             run_id = f"{network.architecture} {time.monotonic_ns()}"
-            started = time.monotonic()
+            before, started = ProcessorTime.so_far(), time.monotonic()
             answers = answer_staged(warehouse, store, batch, config=self._config, run_id=run_id)
             file = store.local_path(answers.path)
             n_new = commit_predictions(warehouse, [file], run_id=run_id, work_path=_WORK_PATH)
-            seconds = time.monotonic() - started
+            seconds, after = time.monotonic() - started, ProcessorTime.so_far()
             if n_new != len(self._keys[:n_images]):
                 raise RuntimeError(f"{len(self._keys[:n_images])} photos were to be answered, {n_new} were")
-            return _Committed(n_new, seconds, _labels(warehouse) if tell_labels else {})
+            processor = ProcessorTime(after.task - before.task, after.decoders - before.decoders)
+            return _Committed(n_new, seconds, processor, _labels(warehouse) if tell_labels else {})
 
 
 def answer_staged(

@@ -8,6 +8,7 @@ from benchmarks.figures import Figure, figure_of
 from benchmarks.inference.accuracy import GivenUp
 from benchmarks.inference.comparison import RAY_BFLOAT16, Comparison, Round
 from benchmarks.inference.driftgate_runs import Inference
+from benchmarks.inference.limit import n_cores
 from benchmarks.inference.peers import DATA_LOADER, GUIDE, RAY_DATA
 
 _OVER_RAY = 3.0
@@ -26,7 +27,7 @@ def comparison_figures(comparison: Comparison, *, machine: str) -> list[Figure]:
         f"{_rates(rounds, _ours)} of {_rates(rounds, lambda one: one.limit.images_per_second)} img/s; decoding "
         f"{_rates(rounds, lambda one: one.limit.decode)} img/s ({first.decoder}), forward pass "
         f"{_rates(rounds, lambda one: one.limit.forward)} img/s ({first.engine}; tried: {_seen(rounds[0])}); "
-        f"{rounds[0].many.n_images:,} photos a run; {machine}"
+        f"{rounds[0].many.n_images:,} photos a run; {_processor_time(rounds)}; {machine}"
     )
     figures = [
         _ratio(
@@ -155,6 +156,23 @@ def _ours(measured: Round) -> float:
 
 def _rates(rounds: Sequence[Round], rate: Callable[[Round], float]) -> str:
     return f"{median(rate(one) for one in rounds):.1f}"
+
+
+def _processor_time(rounds: Sequence[Round]) -> str:
+    """Tell where the time of an image goes: what is not decoding or the forward pass keeps it from the limit."""
+    runs = [one.many for one in rounds]
+    decoders, task = (
+        1e6 * median(seconds / run.n_images for run, seconds in zip(runs, of, strict=True))
+        for of in ([run.processor.decoders for run in runs], [run.processor.task for run in runs])
+    )
+    limit = 1e6 * median(n_cores() / one.limit.decode for one in rounds)
+    forward = 1e6 * median(n_cores() / one.limit.forward for one in rounds)
+    all_cores = 1e6 * median(n_cores() / run.images_per_second for run in runs)
+    return (
+        f"of the cores a photo takes {all_cores:.0f} µs: {decoders:.0f} in the decoders (alone {limit:.0f}), "
+        f"{task:.0f} in the task (its forward pass alone {forward:.0f}), and the warehouse or nobody has "
+        f"{all_cores - decoders - task:.0f}"
+    )
 
 
 def _seen(measured: Round) -> str:

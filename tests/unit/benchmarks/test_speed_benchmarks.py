@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks.figures import as_markdown, figure_of, write
 from benchmarks.inference.comparison import RAY_BFLOAT16, Comparison, Round
-from benchmarks.inference.driftgate_runs import Inference
+from benchmarks.inference.driftgate_runs import Inference, ProcessorTime
 from benchmarks.inference.limit import Limit
 from benchmarks.inference.networks import NETWORKS, MadeNetwork
 from benchmarks.inference.peers import GUIDE, images_per_second, images_per_second_after_first
@@ -70,8 +70,8 @@ def measured(*, limit: float, many: float, guide: float) -> Round:
     """Return a round in which Driftgate answers so many images a second, and takes a second to start."""
     return Round(
         limit=Limit(2 * limit, 2 * limit, "Pillow", "eager", {"Pillow": 2 * limit, "eager": 2 * limit, "broken": 0.0}),
-        many=Inference(3000, 3000 / many, GIB, {}),
-        few=Inference(600, 1 + (600 / 3000) * (3000 / many - 1), GIB, {}),
+        many=Inference(3000, 3000 / many, ProcessorTime(1.5, 3.0), GIB, {}),
+        few=Inference(600, 1 + (600 / 3000) * (3000 / many - 1), ProcessorTime(0.3, 0.6), GIB, {}),
         peers={GUIDE.title: guide, RAY_BFLOAT16: guide},
     )
 
@@ -85,6 +85,8 @@ def test_ratios_are_taken_within_a_round_and_told_as_their_median() -> None:
     of_limit, slope, rate, first, _, guide, ray = rows
     assert (of_limit.value, of_limit.spread, of_limit.is_reached) == (pytest.approx(0.86), pytest.approx(0.12), False)
     assert "broken disagrees" in of_limit.note
+    assert "1000 in the decoders" in of_limit.note
+    assert "500 in the task" in of_limit.note
     assert slope.value > of_limit.value
     assert (rate.value, rate.reach) == (pytest.approx(63), None)
     assert (first.value, first.reach) == (pytest.approx(rounds[1].few.images_per_second), None)
@@ -93,7 +95,9 @@ def test_ratios_are_taken_within_a_round_and_told_as_their_median() -> None:
 
 
 def test_memory_is_told_beside_the_model_and_has_to_be_flat() -> None:
-    few, many = Inference(3, 1.0, int(0.9 * GIB), {}), Inference(12, 1.0, int(1.3 * GIB), {})
+    processor = ProcessorTime(0.1, 0.1)
+    few = Inference(3, 1.0, processor, int(0.9 * GIB), {})
+    many = Inference(12, 1.0, processor, int(1.3 * GIB), {})
 
     of_few, of_many, growth = memory_figures("net", few, many, model_bytes=GIB // 10)
 
