@@ -5,6 +5,7 @@ machine that does nothing else: the load at the start is written down with the f
 """
 
 import argparse
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from benchmarks.inference.peers import OWN_PYTHON
 from benchmarks.inference.table import accuracy_figure, comparison_figures, memory_figures, signed_figure
 from benchmarks.memory_runs import in_a_fork
 from benchmarks.photos import Photo, generate_photos, read_photos, spread, stage_photos
+from include.models.architectures import SMALL_CNN
 
 _N_GENERATED = 600
 
@@ -66,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # the first run is to find nothing there
         photos = _photos(options.dataset, folder, extent)
         figures = _measure(networks, photos, folder, extent=extent, machine=machine)
+    figures = _with_those_before(figures, networks, options.results / "inference.json")
     remarks = _remarks(options.dataset, extent)
     write(figures, options.results / "inference.json", remarks=remarks)
     print(as_markdown(figures, remarks=remarks))
@@ -77,7 +80,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a smoke run on few photos, without peers")
     parser.add_argument("-n", "--runs", type=int, help="how many rounds (default: 3)")
     names = [network.architecture for network in NETWORKS]
-    parser.add_argument("--networks", nargs="+", choices=names, default=names)
+    parser.add_argument(
+        "--networks", nargs="+", choices=names, default=names, help="which; the figures of the others stay as they are"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go (default: %(default)s)")
     return parser.parse_args(arguments)
 
@@ -106,6 +111,8 @@ def _measure(
             staged.register(network, made[network.architecture], classes=classes)
             compared = compare(network, made[network.architecture], photos, staged, target, sizes=extent.sizes)
             figures += comparison_figures(compared, machine=machine)
+        if networks[-1].architecture != SMALL_CNN:
+            return figures
         # The smallest network is where all else but the forward pass weighs most.
         small, comparison = networks[-1], compared
         given_up = in_a_fork(
@@ -115,6 +122,18 @@ def _measure(
     figures += _signed(small, comparison, folder, staged_folder, classes=classes)
     figures.append(accuracy_figure(small.title, given_up))
     return figures + memory_figures(small.title, few, many, model_bytes=comparison.made.n_bytes)
+
+
+def _with_those_before(figures: Sequence[Figure], networks: Sequence[Network], file: Path) -> list[Figure]:
+    """Return the figures with what a run before has found of the networks that are not measured in this one."""
+    others = [network for network in NETWORKS if network not in networks] if file.is_file() else []
+    before = [Figure(**row) for row in json.loads(file.read_text(encoding="utf-8"))] if others else []
+    kept = [figure for figure in before if any(figure.measure.startswith(network.title) for network in others)]
+    titles = [network.title for network in NETWORKS]
+    return sorted(
+        [*kept, *figures],
+        key=lambda figure: next(place for place, title in enumerate(titles) if figure.measure.startswith(title)),
+    )
 
 
 def _made(network: Network, photos: Sequence[Photo], target: Path, *, is_quick: bool) -> MadeNetwork:
