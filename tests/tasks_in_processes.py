@@ -1,6 +1,7 @@
 """The tasks of both DAGs without Airflow, each as one function, for processes that are killed while they do them."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
 from include.config_parts import NotifyConfig
 from include.drift.check import check_drift
+from include.images.isolated import Decoders
 from include.images.preprocess import read_digests
 from include.models import fitting, training
 from include.models.checkpoints import Checkpoints
@@ -281,6 +283,12 @@ def die_at(death: str, *, store: Path) -> None:
         step(self)
         did("step")
 
+    def wait_for_the_end(*_: Any, **__: Any) -> Any:
+        time.sleep(60)
+
+    if what_kills.startswith("models/"):
+        # The model is loaded while images are decoded: of these nothing is to be known yet, however slow it is.
+        Decoders.decode_all = wait_for_the_end  # type: ignore[method-assign]
     Warehouse._executed = execute  # type: ignore[method-assign]
     Path.replace = replace  # type: ignore[method-assign,assignment]
     EagerAdamW.step = take_step  # type: ignore[method-assign,assignment]
