@@ -40,6 +40,7 @@ def cpu_engines(*, compiling: bool, openvino: bool) -> Mapping[str, Make]:
     }
     if compiling:
         engines["compiled bfloat16"] = partial(_compiled, dtype=torch.bfloat16)
+        engines["compiled float32"] = partial(_compiled, dtype=torch.float32)
     if openvino:
         engines["OpenVINO float32"] = partial(_openvino, precision="f32")
         engines["OpenVINO bfloat16"] = partial(_openvino, precision="bf16")

@@ -58,6 +58,7 @@ class Measured:
     """What it takes until the first batch: compiling, or loading what is compiled."""
     refused_because: str | None = None
     """Why it cannot be used: what failed, or that it does not agree."""
+    disagrees: bool = False
 
 
 class _File(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -60,15 +61,18 @@ class Probe:
         best = max(measured, key=lambda one: one.images_per_second)
         self._reference = replace(eager.execution.compute, dtype="float32")
         for backend in _available(eager.execution.compute):
-            execution = Execution(backend=backend, compute=eager.execution.compute)
-            if any(one.execution == execution for one in measured):
-                continue
-            if not self._may_pay(backend, self._n_images / best.images_per_second):
-                log.info("%s is not tried: %d images are too few", backend, self._n_images)
-                continue
-            tried = self._try(execution, eager)
-            measured = (*measured, tried)
-            best = max(best, tried, key=lambda one: one.images_per_second)
+            for compute in _formats(eager.execution.compute):
+                execution = Execution(backend=backend, compute=compute)
+                found = next((one for one in measured if one.execution == execution), None)
+                if found is None:
+                    if not self._may_pay(backend, self._n_images / best.images_per_second):
+                        log.info("%s is not tried: %d images are too few", backend, self._n_images)
+                        break
+                    found = self._try(execution, eager)
+                    measured = (*measured, found)
+                    best = max(best, found, key=lambda one: one.images_per_second)
+                if not found.disagrees:
+                    break
         return measured
 
     def _try(self, execution: Execution, eager: Measured) -> Measured:
@@ -78,10 +82,11 @@ class Probe:
             with execution.compute.threads():
                 step(self._example[: self._workload.n_at_once])
             seconds = time.monotonic() - started
-            reason = self._disagreement(execution)
+            reason = disagreement = self._disagreement(execution)
             rate, beside = self._rates([execution, eager.execution])
         except Exception as error:  # noqa: BLE001 - what compilers and converters raise is of any type
             reason, rate, beside, seconds = f"{type(error).__name__}: {_first_line(error)}", 0.0, 1.0, 0.0
+            disagreement = None
         if reason is None:
             log.info("%s: %.0f img/s, %.0f eagerly, ready after %.1f s", execution, rate, beside, seconds)
             if rate < MIN_SPEEDUP * beside:
@@ -96,6 +101,7 @@ class Probe:
             images_per_second=eager.images_per_second * rate / beside,
             preparation_seconds=min(seconds, _LOADING_SECONDS) if is_kept else seconds,
             refused_because=reason,
+            disagrees=disagreement is not None,
         )
 
     def _may_pay(self, backend: Backend, seconds: float) -> bool:
@@ -151,6 +157,16 @@ class Probe:
         if execution not in self.steps:
             self.steps[execution] = step_of(execution, self._workload)
         return self.steps[execution]
+
+
+def _formats(compute: Compute) -> list[Compute]:
+    """Return a way to compute in the number formats that a backend is tried in, one after the other until one agrees.
+
+    What is not worth it eagerly may be when it is compiled, and what agrees eagerly may not.
+    """
+    if compute.device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return [replace(compute, dtype="bfloat16"), replace(compute, dtype="float32")]
+    return [compute]
 
 
 def _available(compute: Compute) -> list[Backend]:

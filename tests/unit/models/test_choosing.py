@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from synthetic_images import shapes
 
 from include.models import compiled
 from include.models.choices import ChoiceCache
-from include.models.execution import Execution, has_openvino
+from include.models.execution import Execution, Step, Workload, has_openvino, step_of
 from include.models.forward import forward_pass
 from include.models.network import Outputs
 
@@ -275,6 +276,36 @@ def test_a_compiled_network_answers_as_the_eager_one_does_and_is_compiled_once(
     caplog.clear()
     assert executed(model, n_images=100, cache=cache).backend == "eager"
     assert not any("compiled once more" in line for line in caplog.messages)
+
+
+@pytest.mark.usefixtures("no_openvino")
+def test_where_half_precision_disagrees_float32_is_compiled(
+    model: torch.nn.Module, cache: ChoiceCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given a compiler whose half precision says the opposite
+    def step(execution: Execution, workload: Workload) -> Step:
+        exactly = step_of(Execution(compute=replace(execution.compute, dtype="float32")), workload)
+        if execution.compute.dtype == "float32":
+            return exactly
+        return lambda pixels: exactly(pixels)._replace(logits=-exactly(pixels).logits)
+
+    monkeypatch.setattr("include.models.probing.step_of", step)
+    monkeypatch.setattr("include.models.probing.cpp_compiler", lambda: "g++")
+    monkeypatch.setattr("include.models.probing.MIN_SPEEDUP", 0.0)
+    monkeypatch.setattr("include.models.choosing._seconds", lambda one, _: one.execution.backend != "inductor")
+
+    # when
+    execution = executed(model, n_images=MANY, cache=cache)
+
+    # then
+    assert (execution.backend, execution.compute.dtype) == ("inductor", "float32")
+    (path,) = kept(cache)
+    _, _, measured = json.loads(path.read_text(encoding="utf-8"))
+    assert [
+        (one["execution"]["compute"]["dtype"], one["disagrees"])
+        for one in measured
+        if one["execution"]["backend"] == "inductor"
+    ] == [("bfloat16", True), ("float32", False)]
 
 
 def test_what_was_compiled_for_versions_that_nobody_asks_any_more_is_deleted(tmp_path: Path) -> None:
