@@ -59,6 +59,7 @@ class Measured:
     refused_because: str | None = None
     """Why it cannot be used: what failed, or that it does not agree."""
     disagrees: bool = False
+    """Whether it is for its answers that it cannot be used: another number format may agree."""
 
 
 class _File(NamedTuple):

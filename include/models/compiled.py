@@ -4,23 +4,26 @@ Compiling imports inductor and calls a C++ compiler, which takes a quarter of a 
 takes a hundredth of a second and needs neither.
 """
 
-import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch._C._aoti import AOTIModelPackageLoader
 
 from include.models.compute import Compute
 from include.models.execution import Step, Workload, placed
 from include.models.network import FromPixels, Outputs, as_tensor, in_numpy
+from include.store.files import FileStore, sha256_of_bytes
+
+if TYPE_CHECKING:  # no documented name: a torch without it must not keep what is not compiled from being imported
+    from torch._C._aoti import AOTIModelPackageLoader
 
 MAX_PACKAGES = 16
 """So many packages are kept, those that were used last: a version that nobody asks any more must not fill the disk."""
@@ -65,17 +68,17 @@ class _InOnePiece(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         with self._compute.autocast():
-            logits, penultimate = self._network(pixels)
-        return logits.float(), penultimate.float()
+            outputs: tuple[Tensor, Tensor] = self._network(pixels)
+        return outputs
 
 
 def _package(folder: Path, compute: Compute, workload: Workload) -> Path:
     """Return where the code is kept that was compiled for a workload; the folder is that of its machine and weights."""
     told = (compute, workload.normalisation, workload.want_features, workload.size, workload.n_at_once)
-    return folder / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:32]}.pt2"
+    return folder / f"{sha256_of_bytes(repr(told).encode())[:32]}.pt2"
 
 
-def _kept(package: Path, compute: Compute, workload: Workload) -> AOTIModelPackageLoader:
+def _kept(package: Path, compute: Compute, workload: Workload) -> "AOTIModelPackageLoader":
     if package.is_file():
         try:
             loaded = _loaded(package)
@@ -90,7 +93,7 @@ def _kept(package: Path, compute: Compute, workload: Workload) -> AOTIModelPacka
     return made
 
 
-def _made(package: Path, compute: Compute, workload: Workload) -> AOTIModelPackageLoader:
+def _made(package: Path, compute: Compute, workload: Workload) -> "AOTIModelPackageLoader":
     """Compile a network, put the code into a file, at once, and return it loaded."""
     import torch._inductor
 
@@ -105,9 +108,8 @@ def _made(package: Path, compute: Compute, workload: Workload) -> AOTIModelPacka
             inductor_configs={"freezing": True, "compile_threads": 1},
         )
         loaded = _loaded(Path(made))
-        waiting = package.with_suffix(f".{os.getpid()}")
-        shutil.move(made, waiting)
-        waiting.replace(package)
+        with FileStore(str(package.parent)).new_file(package.name) as file:
+            shutil.move(made, file)
     return loaded
 
 
@@ -128,8 +130,10 @@ def _scratch(folder: str) -> Iterator[None]:
             os.environ[_SCRATCH] = before
 
 
-def _loaded(package: Path) -> AOTIModelPackageLoader:
+def _loaded(package: Path) -> "AOTIModelPackageLoader":
     # What torch._inductor.aoti_load_package calls in the end, after it has imported the compiler for two seconds.
+    from torch._C._aoti import AOTIModelPackageLoader
+
     return AOTIModelPackageLoader(str(package), "model", run_single_threaded=False, num_runners=1)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -164,11 +164,11 @@ class Preparation:
                 finding = self._background.submit(self._find, keys)
                 if found is not None:
                     yield self._part(found)
+                    _raise_of(told for told in self._told if told.done())  # not after all the other parts
                 found = finding.result()
             if found is not None:
                 yield self._part(found)
-            for told in self._told:
-                told.result()
+            _raise_of(self._told)
         n_images = self._batch.n_images
         if self._n_failed and self._batch.version is None:
             raise FetchError(
@@ -232,7 +232,7 @@ class Preparation:
         if not missing:
             return
         findings, locations = yield from self._stream(Findings(missing, found.forgotten), missing)
-        self.afterwards(lambda: self._tell(found, findings, locations))
+        self.afterwards(lambda: self._tell_warehouse(found, findings, locations))
         findings.tell()
         self._n_unreadable += findings.n_unreadable
         self._n_failed += len(findings.failures)
@@ -257,8 +257,8 @@ class Preparation:
                     yield images
             return _Streamed(findings, segments.finish())
 
-    def _tell(self, found: _Found, findings: Findings, locations: Mapping[str, PixelLocation]) -> None:
-        """Tell the warehouse what was found in images."""
+    def _tell_warehouse(self, found: _Found, findings: Findings, locations: Mapping[str, PixelLocation]) -> None:
+        """Name what was found in images."""
         self._write(findings, locations)
         # Before a segment had its name in PIXELS, a request to forget may have deleted it.
         segments = {location.segment for location in locations.values()}
@@ -288,6 +288,12 @@ class Preparation:
             for segment in {location.segment for location in locations.values()}:
                 self._store.delete(segment)
             raise
+
+
+def _raise_of(futures: Iterable[Future[None]]) -> None:
+    """Wait for futures, and raise what one of them has raised."""
+    for future in futures:
+        future.result()
 
 
 def _result_of(stream: Generator[object, None, _Streamed]) -> _Streamed:

@@ -399,3 +399,19 @@ def test_probing_imports_neither_inductor_nor_openvino_for_a_few_thousand_images
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_torch_that_cannot_load_what_is_compiled_answers_all_the_same() -> None:
+    code = (
+        "import sys, torch; sys.modules['torch._C._aoti'] = None\n"
+        "import numpy as np\n"
+        "from include.models.forward import forward_pass\n"
+        "model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 2))\n"
+        "pixels = np.zeros((4, 8, 8, 3), dtype=np.uint8)\n"
+        "with forward_pass(model, pixels, n_images=4) as forward:\n"
+        "    print(forward(pixels).logits.shape)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout == "(4, 2)\n"
