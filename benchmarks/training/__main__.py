@@ -113,7 +113,7 @@ def _retraining_figures(rounds: Sequence[Sequence[Retrained]]) -> list[Figure]:
                 against="strategy scratch",
                 note=f"{median(pair[strategy].seconds for pair in pairs):.1f} s against "
                 f"{median(pair['scratch'].seconds for pair in pairs):.1f} s, decoding left out; round by round "
-                f"{', '.join(f'{pair[strategy].seconds:.1f}' for pair in pairs)} s: features are computed in the first",
+                f"{', '.join(f'{pair[strategy].seconds:.1f}' for pair in pairs)} s",
             )
         )
         figures.append(

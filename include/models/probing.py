@@ -164,7 +164,8 @@ def _formats(compute: Compute) -> list[Compute]:
 
     What is not worth it eagerly may be when it is compiled, and what agrees eagerly may not.
     """
-    has_bfloat16 = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    has_mkldnn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    has_bfloat16 = has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     if compute.device == "cpu" and has_bfloat16:
         return [replace(compute, dtype="bfloat16"), replace(compute, dtype="float32")]
     return [compute]
