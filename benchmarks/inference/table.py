@@ -83,7 +83,8 @@ def comparison_figures(comparison: Comparison, *, machine: str) -> list[Figure]:
             unit="times",
             reach=reach,
             against=peer,
-            note=f"{_rates(rounds, _ours)} against {_rates(rounds, lambda one, peer=peer: one.peers[peer])} img/s",
+            note=f"{_rates(rounds, _ours)} ({first.engine}, the fastest way that agrees) against "
+            f"{_rates(rounds, lambda one, peer=peer: one.peers[peer])} img/s",
         )
         for peer, reach in reaches.items()
         if peer in rounds[0].peers

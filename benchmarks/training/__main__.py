@@ -7,7 +7,7 @@ nothing else: the load at the start is written down with the figures.
 import argparse
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -16,7 +16,7 @@ import yaml
 
 from benchmarks.figures import RESULTS, Figure, as_markdown, figure_of, write
 from benchmarks.photos import Photo, generate_photos, read_photos, spread
-from benchmarks.training.retraining import Retrained, has_strategies, retrain_rounds
+from benchmarks.training.retraining import Retrained, Round, retrain_rounds
 from benchmarks.training.time_to_accuracy import Race, race, split
 from include.config import PROJECT_ROOT, PipelineConfig
 
@@ -46,10 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for seed in range(n_rounds):
             races.append(race(parts, config, folder, target=target, seed=seed))
             print(f"seed {seed}: {races[-1]}", flush=True)
-        retrained: list[list[Retrained]] = []
-        if has_strategies():
-            (folder / "retraining").mkdir()
-            retrained = retrain_rounds(photos, config, folder / "retraining", n_rounds=min(2, n_rounds))
+        (folder / "retraining").mkdir()
+        retrained = list(retrain_rounds(photos, config, folder / "retraining", n_rounds=n_rounds))
     figures = [_race_figure(races, target=target, machine=machine), *_retraining_figures(retrained)]
     remarks = ["The photos are generated: give --dataset FOLDER for real ones."] if options.dataset is None else []
     write(figures, options.results / "training.json", remarks=remarks)
@@ -97,38 +95,47 @@ def _race_figure(races: Sequence[Race], *, target: float, machine: str) -> Figur
     )
 
 
-def _retraining_figures(rounds: Sequence[Sequence[Retrained]]) -> list[Figure]:
+def _retraining_figures(rounds: Sequence[Round]) -> list[Figure]:
+    scratch = [one.by_strategy["scratch"] for one in rounds]
     figures = []
     for strategy, reach in _REACHES.items():
-        pairs = [({one.strategy: one for one in of_round}) for of_round in rounds]
-        if not pairs:
-            continue
+        retrained = [one.by_strategy[strategy] for one in rounds]
+        seconds = [one.seconds for one in retrained]
+        title = f"retraining with strategy {strategy}"
+        figures.append(_time_figure(f"{title} after 10 % new images", seconds, scratch, reach))
         figures.append(
             figure_of(
-                f"retraining with strategy {strategy} after 10 % new images",
-                [pair[strategy].seconds / pair["scratch"].seconds for pair in pairs],
-                unit="share",
-                better="lower",
-                reach=reach,
-                against="strategy scratch",
-                note=f"{median(pair[strategy].seconds for pair in pairs):.1f} s against "
-                f"{median(pair['scratch'].seconds for pair in pairs):.1f} s, decoding left out; round by round "
-                f"{', '.join(f'{pair[strategy].seconds:.1f}' for pair in pairs)} s",
-            )
-        )
-        figures.append(
-            figure_of(
-                f"retraining with strategy {strategy}: accuracy lost",
-                [100 * (pair["scratch"].accuracy - pair[strategy].accuracy) for pair in pairs],
+                f"{title}: accuracy lost",
+                [100 * (whole.accuracy - part.accuracy) for part, whole in zip(retrained, scratch, strict=True)],
                 unit="points",
                 better="lower",
                 reach=_MAX_POINTS,
                 against="strategy scratch",
-                note=f"{median(pair[strategy].accuracy for pair in pairs):.3f} instead of "
-                f"{median(pair['scratch'].accuracy for pair in pairs):.3f} on the test images",
+                note=f"{_listed(one.accuracy for one in retrained)} instead of "
+                f"{_listed(one.accuracy for one in scratch)} on the test images; the champion had "
+                f"{_listed(one.champion_accuracy for one in rounds)}",
             )
         )
-    return figures
+    unseen = [one.unseen_head_seconds for one in rounds]
+    return [*figures, _time_figure("strategy head where each image has to go through the backbone", unseen, scratch)]
+
+
+def _time_figure(
+    measure: str, seconds: Sequence[float], scratch: Sequence[Retrained], reach: float | None = None
+) -> Figure:
+    return figure_of(
+        measure,
+        [one / whole.seconds for one, whole in zip(seconds, scratch, strict=True)],
+        unit="share",
+        better="lower",
+        reach=reach,
+        against="strategy scratch",
+        note=f"{median(seconds):.1f} s against {median(one.seconds for one in scratch):.1f} s, decoding left out",
+    )
+
+
+def _listed(accuracies: Iterable[float]) -> str:
+    return ", ".join(f"{accuracy:.3f}" for accuracy in accuracies)
 
 
 if __name__ == "__main__":
