@@ -13,6 +13,7 @@ from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import compilation_error, missing_object, syntax_error, unsupported
 from include.warehouse.embedded.sessions import Session
 from include.warehouse.embedded.stages import Stages
+from include.warehouse.embedded.streams import Streams
 from include.warehouse.embedded.translation import folded
 
 _DDL: Final = statement_type.DDL
@@ -52,9 +53,10 @@ def tables_to_lock(session: Session, statement: Expr) -> list[str]:
 class Ddl:
     """Runs them."""
 
-    def __init__(self, databases: Databases, stages: Stages) -> None:
+    def __init__(self, databases: Databases, stages: Stages, streams: Streams) -> None:
         self._databases = databases
         self._stages = stages
+        self._streams = streams
 
     def run(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
         """Run one statement; the session has no open transaction, and the caller holds the catalog's lock."""
@@ -99,6 +101,7 @@ class Ddl:
         if session.context.database == name:
             session.use(None, None)
         self._databases.drop(name, if_exists=if_exists)
+        self._streams.drop_all(name)
         self._stages.drop_all(name)
         return succeeded(f"{name} successfully dropped.", type_id=_DDL)
 
@@ -121,6 +124,7 @@ class Ddl:
         if (session.context.database, session.context.schema) == (database, schema):
             session.use(database, None)
         session.duck.execute(f"DROP SCHEMA IF EXISTS {quoted(database)}.{quoted(schema)} CASCADE")
+        self._streams.drop_all(database, schema)
         self._stages.drop_all(database, schema)
         return succeeded(f"{schema} successfully dropped.", type_id=_DDL)
 

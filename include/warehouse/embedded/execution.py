@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -38,6 +39,8 @@ from include.warehouse.embedded.session_statements import alter_session, commit,
 from include.warehouse.embedded.sessions import Session, Sessions, Transaction
 from include.warehouse.embedded.stage_parser import parse_stage_statement
 from include.warehouse.embedded.stage_statements import StageStatements
+from include.warehouse.embedded.stream_statements import StreamStatements
+from include.warehouse.embedded.streams import Streams
 from include.warehouse.embedded.wire import Column
 
 log = logging.getLogger(__name__)
@@ -55,13 +58,22 @@ class Executor:
     """Runs statements in their sessions."""
 
     def __init__(
-        self, databases: Databases, sessions: Sessions, stages: StageStatements, ddl: Ddl, changes: Changes
+        self,
+        databases: Databases,
+        sessions: Sessions,
+        stages: StageStatements,
+        ddl: Ddl,
+        changes: Changes,
+        *,
+        streams: Streams,
     ) -> None:
         self._databases = databases
         self._sessions = sessions
         self._stages = stages
         self._ddl = ddl
         self._changes = changes
+        self._streams = streams
+        self._stream_statements = StreamStatements(streams)
 
     def execute(
         self,
@@ -78,6 +90,9 @@ class Executor:
         with session.busy(), self._as_snowflake(session):
             if about_stage := parse_stage_statement(sql):
                 return self._run_stage_statement(session, about_stage)
+            if run := self._stream_statements.understand(sql):
+                self._refuse_if_aborted(session)
+                return answer_of(run(session), statement_type.UNKNOWN)
             return self._run(session, session.translator.parse(sql), parameters, batch)
 
     def describe(self, session: Session, sql: str) -> Answer:
@@ -92,6 +107,7 @@ class Executor:
                 return Answer(pa.table({"status": pa.array([], pa.string())}), [Column("status", "VARCHAR")], 0)
             for placeholder in list(statement.find_all(exp.Placeholder)):
                 placeholder.replace(exp.Null())
+            self._streams.put_into(statement, session)
             translated = session.translator.translate(statement, None)[0].sql(dialect="duckdb")
             rows = session.duck.execute(f"DESCRIBE {translated}").fetchall()
             columns = [Column(row[0], row[1]) for row in rows]
@@ -144,7 +160,7 @@ class Executor:
         if isinstance(statement, exp.Transaction) or _is_start_transaction(statement):
             self._refuse_if_aborted(session)
             if session.transaction is None:
-                session.transaction = Transaction()
+                session.transaction = self._begun()
         elif isinstance(statement, exp.Commit):
             commit(session)
         elif isinstance(statement, exp.Rollback):
@@ -152,6 +168,9 @@ class Executor:
         else:
             return None
         return succeeded()
+
+    def _begun(self) -> Transaction:
+        return Transaction(versions=self._streams.versions())
 
     def _refuse_if_aborted(self, session: Session) -> None:
         if session.transaction and session.transaction.aborted:
@@ -176,7 +195,7 @@ class Executor:
     ) -> Answer:
         """Run INSERT, UPDATE, DELETE, MERGE or COPY."""
         if not session.autocommit and session.transaction is None:
-            session.transaction = Transaction()
+            session.transaction = self._begun()
         change = self._changes.prepare(session, statement, parameters, batch)
         transaction = session.transaction
         if transaction is None:
@@ -221,6 +240,7 @@ class Executor:
     def _read(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
         type_id = statement_type.statement_type_id(statement)
         answer = succeeded()
+        self._streams.put_into(statement, session)
         for part in session.translator.translate(statement, parameters):
             if query_id := part.args.get("result_scan_sfqid"):
                 return self._scanned(session, query_id)
@@ -251,7 +271,7 @@ def _first_change(session: Session, change: Change) -> Answer:
         return change.run()
     except BaseException:
         session.roll_back()
-        session.transaction = Transaction() if transaction else None
+        session.transaction = transaction and replace(transaction, begun=False, snapshot_at=None, consumed=set())
         raise
 
 

@@ -7,9 +7,9 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import duckdb
@@ -19,7 +19,7 @@ from include.warehouse.embedded.answers import Answer
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import SnowflakeError
 from include.warehouse.embedded.locks import Locks
-from include.warehouse.embedded.stages import Stages
+from include.warehouse.embedded.stages import StageKey, Stages
 from include.warehouse.embedded.translation import BASE_VARIABLE, Context, Translator
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,15 @@ _KEPT_RESULTS: Final = 16
 _KEPT_BYTES: Final = 64 * 2**20
 
 
+class StreamRead(NamedTuple):
+    """How far a statement reads a stream: what changed after one version, up to another."""
+
+    stream: StageKey
+    """The stream's full name."""
+    after: int
+    up_to: int
+
+
 @dataclass
 class Transaction:
     """An open transaction."""
@@ -44,6 +53,12 @@ class Transaction:
     """Why nothing but ROLLBACK is possible."""
     snapshot_at: int | None = None
     """When DuckDB's transaction began to read, in the time of the locks."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """The versions of directory tables when it was begun: streams show nothing newer, however long it takes."""
+    stream_reads: dict[StageKey, StreamRead] = field(default_factory=dict)
+    """How far it reads each stream: always the same, also after it has consumed it."""
+    consumed: set[StageKey] = field(default_factory=set)
+    """The streams that a change of it has read."""
 
 
 class _Failure(NamedTuple):

@@ -16,6 +16,7 @@ from include.warehouse.embedded.files import checked_path
 from include.warehouse.embedded.sessions import IDLE_TRANSACTION_S, Sessions
 from include.warehouse.embedded.stage_statements import StageStatements
 from include.warehouse.embedded.stages import StageKey, Stages
+from include.warehouse.embedded.streams import Streams
 from include.warehouse.embedded.transfer import Transfers
 from include.warehouse.embedded.translation import PRESIGNED_URL_FUNCTION
 from include.warehouse.embedded.urls import MAX_SECONDS, Signer, StagedFile
@@ -47,12 +48,14 @@ class Warehouse:
             self.databases, self.stages, user=user, password=password, idle_transaction_s=idle_transaction_s
         )
         self.transfers = Transfers(self.stages, self.signer)
+        self.streams = Streams(self.databases, self.stages)
         self.executor = Executor(
             self.databases,
             self.sessions,
             StageStatements(self.stages, self.transfers),
-            Ddl(self.databases, self.stages),
-            Changes(self.stages),
+            Ddl(self.databases, self.stages, self.streams),
+            Changes(self.stages, self.streams),
+            streams=self.streams,
         )
         self._urls = urls
         self._closed = False
