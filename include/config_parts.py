@@ -5,7 +5,17 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from include.config_types import Email, Identifier, NotifyUrl, Pattern, PatternOfBoth, StageUrl, UserName, Weights
+from include.config_types import (
+    Email,
+    Identifier,
+    NotifyUrl,
+    Pattern,
+    PatternOfBoth,
+    StagePrefix,
+    StageUrl,
+    UserName,
+    Weights,
+)
 
 OWN_STAGES = ("MODELS", "WORK")
 """The internal stages that each pipeline has: its models' files, and rows on their way into tables."""
@@ -53,6 +63,8 @@ class StageConfig(Part):
     """The stage's name in the pipeline's schema."""
     url: StageUrl | None = None
     """Where an external stage's files lie (file:// on the embedded warehouse); none: an internal stage."""
+    prefix: StagePrefix = ""
+    """The folder below the stage that holds this pipeline's images; what lies beside it is neither listed nor used."""
 
 
 class StagesConfig(Part):
@@ -77,7 +89,7 @@ class LabelsConfig(Part):
     """How an image of the training stage gets its label; a row of LABELS wins over it."""
 
     from_path: PatternOfBoth = "^(?P<label>[^/]+)/"
-    """A regular expression on the path, with a group called label."""
+    """A regular expression on the path below the stage's prefix, with a group called label."""
 
     @model_validator(mode="after")
     def _has_label_group(self) -> Self:

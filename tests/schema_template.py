@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from include.config import PipelineConfig
 from include.warehouse.embedded.server import RunningServer
 from include.warehouse.embedded.stages import Stage, StageKey
+from include.warehouse.embedded.streams import Stream
 
 _TABLES = """
 SELECT table_name, sql FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND NOT temporary
@@ -42,7 +43,7 @@ class SchemaTemplate:
             self._statements = [sql for _, sql in tables] + [sql for (sql,) in duck.execute(_VIEWS, place).fetchall()]
 
     def copy_to(self, config: PipelineConfig) -> None:
-        """Make the schema, tables, views and stages of another pipeline, and fill them."""
+        """Make the schema, tables, views, stages and streams of another pipeline, and fill them."""
         databases = self._warehouse.databases
         databases.create_schema(self._database, config.schema_name)
         with databases.ddl_lock, databases.connection() as duck:
@@ -52,6 +53,9 @@ class SchemaTemplate:
         urls = {stage.name: stage.url for stage in (config.stages.training, config.stages.incoming)}
         for stage in self._stages():
             self._warehouse.stages.create(stage._replace(key=_key(stage, config), url=urls.get(stage.key.name) or ""))
+        for stream in self._streams():
+            key, on = (name._replace(schema=config.schema_name) for name in (stream.key, stream.stage))
+            self._warehouse.streams.create(stream._replace(key=key, stage=on))
         self.fill(config)
 
     def fill(self, config: PipelineConfig) -> None:
@@ -77,6 +81,10 @@ class SchemaTemplate:
     def _stages(self) -> list[Stage]:
         place = (self._database, self._config.schema_name)
         return [stage for stage in self._warehouse.stages.all() if stage.key[:2] == place]
+
+    def _streams(self) -> list[Stream]:
+        place = (self._database, self._config.schema_name)
+        return [stream for stream, _ in self._warehouse.streams.all() if stream.key[:2] == place]
 
 
 def _key(stage: Stage, config: PipelineConfig) -> StageKey:

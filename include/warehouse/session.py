@@ -128,6 +128,20 @@ class Warehouse:
         )
         return read_again(self._fetch_once, name, row_type, identifiers, values)
 
+    def show(self, name: str, row_type: type[RowT], /, *, identifiers: Mapping[str, str] | None = None) -> list[RowT]:
+        """Run a SHOW and return its rows, of each the columns that are fields of `row_type`: there may be others.
+
+        Raises:
+            WarehouseError: The warehouse refused it, or does not show one of the columns.
+            WarehouseUnavailableError: The warehouse could not be reached.
+        """
+        with self._executed(name, identifiers, {}) as cursor:
+            columns = [column.name.lower() for column in cursor.description]
+            if missing := set(row_type._fields) - set(columns):
+                raise WarehouseError(f"include/sql/{name}.sql does not show {', '.join(sorted(missing))}")
+            places = [columns.index(field) for field in row_type._fields]
+            return [row_type(*(row[place] for place in places)) for row in cursor.fetchall()]
+
     def fetch_one(
         self, name: str, row_type: type[RowT], /, *, identifiers: Mapping[str, str] | None = None, **values: Any
     ) -> RowT | None:

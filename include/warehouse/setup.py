@@ -7,12 +7,14 @@ from include.config import PipelineConfig
 from include.config_parts import StageConfig
 from include.warehouse.identifiers import MODELS_STAGE, WORK_STAGE, quote_identifier, quote_url
 from include.warehouse.session import Warehouse
+from include.warehouse.stage_streams import set_up_stream
 
 log = logging.getLogger(__name__)
 
 _TABLES_AND_VIEWS = (
     "runs",
     "images",
+    "stage_comparisons",
     "labels",
     "label_requests",
     "requested_images",
@@ -59,6 +61,8 @@ def run_setup(warehouse: Warehouse, config: PipelineConfig) -> None:
         _set_up_image_stage(warehouse, stage)
     for name in (MODELS_STAGE, WORK_STAGE):
         warehouse.run("setup/create_internal_stage", identifiers={"stage": quote_identifier(name)})
+    for stage in (config.stages.training, config.stages.incoming):
+        set_up_stream(warehouse, stage)
     for name in _TABLES_AND_VIEWS:
         warehouse.run(f"setup/create_{name}")
     for statement in ("add_check_id_to_runs", "add_request_id_to_model_events"):

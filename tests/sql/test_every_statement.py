@@ -9,7 +9,7 @@ import pytest
 
 from driftgate.hooks import WarehouseHook
 from include.config import PipelineConfig
-from include.warehouse.identifiers import WORK_STAGE, pipeline_identifiers, stage_location
+from include.warehouse.identifiers import WORK_STAGE, pipeline_identifiers, stage_location, stream_of
 from include.warehouse.loading import (
     LOADED_FEATURES,
     LOADED_KEYS,
@@ -75,6 +75,7 @@ VALUES: dict[str, Any] = {
     "label_pattern": "^([^/]+)/",
     "last_commit_seq": 9,
     "lost_segments": ["segments/a", "segments/b"],
+    "max_age_seconds": 60,
     "max_changes": 5,
     "max_windows": 9,
     "metrics": '{"accuracy": 0.5}',
@@ -90,8 +91,10 @@ VALUES: dict[str, Any] = {
     "original_accuracy": 0.9,
     "outcome": "it's done",
     "p_value": 0.01,
+    "prefix": "a/",
     "preprocessing_digest": "d0",
     "preprocessing_digests": ["d0", "d1"],
+    "read_as": "{}",
     "reason": None,
     "reasons": '["why"]',
     "relative_path": "a/1.png",
@@ -189,6 +192,7 @@ def test_a_statement_runs(prepared: Warehouse, config: PipelineConfig, folder: P
         **pipeline_identifiers(config),
         "column": "SHARPNESS",
         "stage": "TRAINING_IMAGES",
+        "stream": stream_of("TRAINING_IMAGES"),
         "url": f"file://{folder}/train/",
         "location": stage_location(WORK_STAGE, f"{statement}/") if is_copy else _STAGED,
     }
