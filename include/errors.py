@@ -58,6 +58,12 @@ class FetchError(DriftgateError):
     is_transient = True
 
 
+class VanishedFileError(FetchError):
+    """A file that was there when its stage was listed is no longer there."""
+
+    is_transient = False
+
+
 class UnreadableImageError(DriftgateError):
     """A file is not an image that we can decode: it belongs into QUARANTINE."""
 

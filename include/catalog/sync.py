@@ -120,7 +120,7 @@ def sync_stage(
         CatalogShrunkError: More than a fifth of the live images are gone.
     """
     started = time.monotonic()
-    _list(warehouse, stage)
+    _refresh(warehouse, stage)
     pattern, group = _snowflake_pattern(labels)
     stream = _readable_stream(warehouse, stage)
     reading = _Reading(stage=stage, label_pattern=pattern, label_group=group, stream=stream)
@@ -174,7 +174,7 @@ def _readable_stream(warehouse: Warehouse, stage: StageConfig) -> ShownStream | 
     return stream
 
 
-def _list(warehouse: Warehouse, stage: StageConfig) -> None:
+def _refresh(warehouse: Warehouse, stage: StageConfig) -> None:
     try:
         list_stage(warehouse, stage)
     except WarehouseError as error:
