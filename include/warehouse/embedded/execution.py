@@ -22,6 +22,9 @@ from fakesnow.transforms import describe_table
 from sqlglot import Expr, exp
 
 from include.warehouse.embedded import stage_sql
+from include.warehouse.embedded.account_parser import parse_account_statement
+from include.warehouse.embedded.account_sql import AccountStatement
+from include.warehouse.embedded.account_statements import AccountStatements
 from include.warehouse.embedded.answers import Answer, answer_of, fetched, succeeded
 from include.warehouse.embedded.changes import Change, Changes
 from include.warehouse.embedded.databases import Databases
@@ -55,11 +58,19 @@ class Executor:
     """Runs statements in their sessions."""
 
     def __init__(
-        self, databases: Databases, sessions: Sessions, stages: StageStatements, ddl: Ddl, changes: Changes
+        self,
+        databases: Databases,
+        sessions: Sessions,
+        *,
+        stages: StageStatements,
+        account: AccountStatements,
+        ddl: Ddl,
+        changes: Changes,
     ) -> None:
         self._databases = databases
         self._sessions = sessions
         self._stages = stages
+        self._account = account
         self._ddl = ddl
         self._changes = changes
 
@@ -78,6 +89,8 @@ class Executor:
         with session.busy(), self._as_snowflake(session):
             if about_stage := parse_stage_statement(sql):
                 return self._run_stage_statement(session, about_stage)
+            if about_account := parse_account_statement(sql):
+                return self._run_account_statement(session, about_account)
             return self._run(session, session.translator.parse(sql), parameters, batch)
 
     def describe(self, session: Session, sql: str) -> Answer:
@@ -119,6 +132,12 @@ class Executor:
             return Answer(pa.table({}), [], statement_type.UNKNOWN, transfer=transfer)
         return answer_of(self._stages.run(statement, session), statement_type.UNKNOWN)
 
+    def _run_account_statement(self, session: Session, statement: AccountStatement) -> Answer:
+        self._refuse_if_aborted(session)
+        if self._account.changes_catalog(statement):
+            commit(session)
+        return answer_of(self._account.run(statement, session), statement_type.UNKNOWN)
+
     def _run(
         self,
         session: Session,
@@ -135,7 +154,7 @@ class Executor:
             commit(session)
             return self._change_catalog(session, statement, parameters)
         if isinstance(statement, exp.Use):
-            return use(session, statement, self._databases)
+            return self._account.use(session, statement) or use(session, statement, self._databases)
         if _is_alter_session(statement):
             return alter_session(session, statement)
         return self._read(session, statement, parameters)
@@ -175,6 +194,7 @@ class Executor:
         batch: list[list[Any]] | None,
     ) -> Answer:
         """Run INSERT, UPDATE, DELETE, MERGE or COPY."""
+        self._account.refuse_if_suspended(session)
         if not session.autocommit and session.transaction is None:
             session.transaction = Transaction()
         change = self._changes.prepare(session, statement, parameters, batch)
@@ -219,6 +239,7 @@ class Executor:
             time.sleep(_RETRY_S)
 
     def _read(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
+        self._account.refuse_if_suspended(session)
         type_id = statement_type.statement_type_id(statement)
         answer = succeeded()
         for part in session.translator.translate(statement, parameters):

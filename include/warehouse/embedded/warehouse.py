@@ -8,6 +8,8 @@ from typing import Final, Literal
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from include.warehouse.embedded.account import Account
+from include.warehouse.embedded.account_statements import AccountStatements
 from include.warehouse.embedded.changes import Changes
 from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.ddl import Ddl
@@ -43,6 +45,8 @@ class Warehouse:
         self.databases = Databases(root)
         self.signer = Signer.from_file(root / "url_secret")
         self.stages = Stages(self.databases, root)
+        self._memory = Account(self.databases)
+        self.account = AccountStatements(self._memory, self.databases, self.stages)
         self.sessions = Sessions(
             self.databases, self.stages, user=user, password=password, idle_transaction_s=idle_transaction_s
         )
@@ -50,9 +54,10 @@ class Warehouse:
         self.executor = Executor(
             self.databases,
             self.sessions,
-            StageStatements(self.stages, self.transfers),
-            Ddl(self.databases, self.stages),
-            Changes(self.stages),
+            stages=StageStatements(self.stages, self.transfers, self._memory),
+            account=self.account,
+            ddl=Ddl(self.databases, self.stages, self._memory),
+            changes=Changes(self.stages),
         )
         self._urls = urls
         self._closed = False
