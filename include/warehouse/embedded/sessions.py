@@ -30,6 +30,9 @@ IDLE_TRANSACTION_S: Final = 60.0
 IDLE_SESSION_S: Final = 4 * 3600.0
 """How long a session lives without a request, as on Snowflake."""
 
+DEFAULT_ROLE: Final = "ACCOUNTADMIN"
+"""The role of a session that has chosen none."""
+
 _KEPT_RESULTS: Final = 16
 _KEPT_BYTES: Final = 64 * 2**20
 
@@ -130,6 +133,10 @@ class Session:
         """Held while a statement runs: a session runs one at a time."""
         self.autocommit = True
         self.lock_timeout: float | None = None
+        self.user = ""
+        self.role = DEFAULT_ROLE
+        self.compute: str | None = None
+        """The current virtual warehouse."""
         self.transaction: Transaction | None = None
         self.results = Results()
         self.last_used = time.monotonic()
@@ -249,6 +256,7 @@ class Sessions:
                 self._databases.create_schema(database, schema)
         session = Session(next(self._numbers), self._databases, self._stages, self._locks, base)
         session.use(database, "_FS_INFORMATION_SCHEMA" if schema == "INFORMATION_SCHEMA" else schema)
+        session.user = self._user.upper()
         with self._lock:
             self._sessions[session.token] = session
         return session

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from include.warehouse.embedded.account import Account
 from include.warehouse.embedded.errors import syntax_error, unsupported
 from include.warehouse.embedded.session_statements import commit
 from include.warehouse.embedded.sessions import Session
@@ -21,7 +22,7 @@ _TEXT: Final = r"'(?:[^']|'')*'"
 _ABOUT_STREAMS: Final = re.compile(r"\s*(?:(?:CREATE\s+(?:OR\s+REPLACE\s+)?|DROP\s+)STREAM|SHOW\s+STREAMS)\b", re.I)
 _CREATE: Final = re.compile(
     rf"""CREATE\s+(?P<replace>OR\s+REPLACE\s+)?STREAM\s+(?P<keep>IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})
-    (?:\s+COPY\s+GRANTS)?\s+ON\s+(?P<kind>STAGE|(?:EXTERNAL\s+|DYNAMIC\s+)?TABLE|VIEW)\s+(?P<source>{_NAME})
+    (?P<copy>\s+COPY\s+GRANTS)?\s+ON\s+(?P<kind>STAGE|(?:EXTERNAL\s+|DYNAMIC\s+)?TABLE|VIEW)\s+(?P<source>{_NAME})
     (?:\s+COMMENT\s*=\s*(?P<comment>{_TEXT}))?""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -41,8 +42,9 @@ _SHOWN: Final = (
 class StreamStatements:
     """Runs them."""
 
-    def __init__(self, streams: Streams) -> None:
-        self._streams = streams
+    def __init__(self, streams: Streams, account: Account) -> None:
+        self.streams = streams
+        self._account = account
 
     def understand(self, sql: str) -> Callable[[Session], pa.Table] | None:
         """Return what runs the statement and returns its rows, or None if it is not about streams.
@@ -68,14 +70,18 @@ class StreamStatements:
             datetime.datetime.now(datetime.UTC),
             _text(found["comment"]) or "",
         )
-        if self._streams.create(stream, replace=bool(found["replace"]), if_not_exists=bool(found["keep"])):
+        if self.streams.create(stream, replace=bool(found["replace"]), if_not_exists=bool(found["keep"])):
+            if not (found["copy"] and self._account.is_known("STREAM", str(stream.key))):
+                self._account.forget("STREAM", str(stream.key))
+                self._account.made("STREAM", str(stream.key), owner=session.role)
             return _status(f"Stream {stream.key.name} successfully created.")
         return _status(f"{stream.key.name} already exists, statement succeeded.")
 
     def _drop(self, found: re.Match[str], session: Session) -> pa.Table:
         commit(session)
         key = _key(session, found["name"])
-        self._streams.drop(key, if_exists=bool(found["lenient"]))
+        self.streams.drop(key, if_exists=bool(found["lenient"]))
+        self._account.forget("STREAM", str(key))
         return _status(f"{key.name} successfully dropped.")
 
     def _show(self, found: re.Match[str], session: Session) -> pa.Table:
@@ -84,22 +90,27 @@ class StreamStatements:
         if not scope and not found["account"]:
             scope = [part for part in (context.database, context.schema) if part]
         like = _text(found["like"])
+        owners = {
+            grant.name: grant.grantee_name
+            for grant in self._account.grants()
+            if (grant.granted_on, grant.privilege) == ("STREAM", "OWNERSHIP")
+        }
         rows = [
-            _shown(stream, is_stale=consumed is None)
-            for stream, consumed in self._streams.all()
+            _shown(stream, owners.get(str(stream.key), ""), is_stale=consumed is None)
+            for stream, consumed in self.streams.all()
             if _is_in(stream.key, scope) and (like is None or _is_like(stream.key.name, like))
         ]
         types = {"created_on": pa.timestamp("us", tz="UTC")}
         return pa.table({name: pa.array([row[name] for row in rows], types.get(name, pa.string())) for name in _SHOWN})
 
 
-def _shown(stream: Stream, *, is_stale: bool) -> dict[str, Any]:
+def _shown(stream: Stream, owner: str, *, is_stale: bool) -> dict[str, Any]:
     return {
         "created_on": stream.created_on,
         "name": stream.key.name,
         "database_name": stream.key.database,
         "schema_name": stream.key.schema,
-        "owner": "SYSADMIN",
+        "owner": owner,
         "comment": stream.comment,
         "table_name": str(stream.stage),
         "source_type": "Stage",

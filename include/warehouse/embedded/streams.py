@@ -74,7 +74,7 @@ class Streams:
             SnowflakeError: It is there already (002002), or its schema, its stage or the stage's directory table is
                 not (002003).
         """
-        with self._stages.refreshing(stream.stage), self._lock:
+        with self._stages.refreshing(stream.stage), self._databases.ddl_lock, self._lock:
             if stream.key in self._streams and not replace:
                 if if_not_exists:
                     return False
