@@ -17,6 +17,7 @@ from include.commands import (
     reproduce,
     retention,
     runs,
+    setting_up,
 )
 from include.commands.demo.verb import demo
 from include.errors import DriftgateError
@@ -50,7 +51,8 @@ def driftgate(
 
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
-app.command()(pipelines.setup)
+app.command()(setting_up.setup)
+app.command()(setting_up.teardown)
 app.command()(runs.train)
 app.command()(runs.infer)
 app.command()(runs.rollback)
