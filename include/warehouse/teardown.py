@@ -8,7 +8,7 @@ from include.errors import AccessDeniedError, SetupRefusedError
 from include.warehouse.account import storage_integrations
 from include.warehouse.dead_man import alert_emails
 from include.warehouse.identifiers import WORK_STAGE, quote_identifier
-from include.warehouse.names import ALERT, FILE_FORMAT, mail_integration, roles_of
+from include.warehouse.names import ALERT, mail_integration, roles_of
 from include.warehouse.session import Warehouse
 from include.warehouse.statements import Statement
 
@@ -76,7 +76,6 @@ def _schema_removals(config: PipelineConfig, *, with_answers: bool) -> Iterator[
     stages = [stage.name for stage in (config.stages.training, config.stages.incoming) if stage.url is not None]
     for stage in (*stages, WORK_STAGE):
         yield _Removal(f"stage {stage}", Statement("teardown/drop_stage", {"stage": quote_identifier(stage)}))
-    yield _Removal(f"file format {FILE_FORMAT}", Statement("teardown/drop_file_format"))
 
 
 def _account_removals(config: PipelineConfig) -> Iterator[_Removal]:
