@@ -53,9 +53,28 @@ def _stage_url(url: str) -> str:
 
 StageUrl = Annotated[str, AfterValidator(_stage_url)]
 
+_STAGE_PREFIX = re.compile(r"(?!/)(?!.*(?:^|/)\.\.?/)(?:[^'\\{}%\x00-\x1f/]+/)*")
+
+
+def _stage_prefix(prefix: str) -> str:
+    """Complete a folder below a stage: it ends with a slash."""
+    prefix = prefix if not prefix or prefix.endswith("/") else f"{prefix}/"
+    if not _STAGE_PREFIX.fullmatch(prefix):
+        raise ValueError(f"{prefix} is not a folder below a stage, like new/2026/, without quotes, braces, % and ..")
+    return prefix
+
+
+StagePrefix = Annotated[str, AfterValidator(_stage_prefix)]
+
 _EMAIL = r"^[^@\s<>,;:\"\\]+@[^@\s<>,;:\"\\]+$"
 Email = Annotated[str, StringConstraints(pattern=_EMAIL, max_length=254)]
 """A mail address, as a header takes it: one @, and nothing that a header reads as more than an address."""
+
+AwsRole = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$")]
+"""The name of an IAM role, as AWS writes it."""
+
+AzureTenant = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+"""The id of a tenant of Azure."""
 
 ENVIRONMENT = "env:"
 """How an entry begins that names a variable of the environment instead of a URL."""

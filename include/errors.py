@@ -24,6 +24,14 @@ class WarehouseUnavailableError(WarehouseError):
     is_transient = True
 
 
+class AccessDeniedError(WarehouseError):
+    """The session's role may not do what a statement does, or the user may not take a role."""
+
+
+class SetupRefusedError(AccessDeniedError):
+    """What a pipeline needs in the account takes an administrator."""
+
+
 class LockNotAcquiredError(WarehouseError):
     """Other transactions held the pipeline's lock for longer than we wait."""
 
@@ -56,6 +64,10 @@ class FetchError(DriftgateError):
     """A staged file could not be read."""
 
     is_transient = True
+
+
+class VanishedFileError(FetchError):
+    """A file that was there when its stage was listed is no longer there; it may come back with its folder."""
 
 
 class UnreadableImageError(DriftgateError):

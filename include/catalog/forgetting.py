@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from include.catalog.forgotten import ForgottenVersion, quarantine_forgotten, read_forgotten
 from include.catalog.keys import ImageKey
+from include.catalog.listing import list_stage
 from include.catalog.similar_paths import name_similar_paths
 from include.config import PipelineConfig
 from include.config_parts import StageConfig
@@ -153,7 +154,7 @@ def find_image(
     for stage in stages:
         place: dict[str, Any] = {"stage_name": stage.name, "relative_path": relative_path}
         identifiers = {"stage": quote_identifier(stage.name)}
-        _refresh(warehouse, stage, identifiers)
+        _refresh(warehouse, stage)
         versions += warehouse.fetch("retention/select_image_versions", ImageVersion, identifiers=identifiers, **place)
         traces = warehouse.fetch("retention/select_traces", _Traces, **place)[0]
         n_predictions, n_labels = n_predictions + traces.n_predictions, n_labels + traces.n_labels
@@ -238,10 +239,10 @@ def record_request(warehouse: Warehouse, config: PipelineConfig, *, run_id: str,
     )
 
 
-def _refresh(warehouse: Warehouse, stage: StageConfig, identifiers: dict[str, str]) -> None:
+def _refresh(warehouse: Warehouse, stage: StageConfig) -> None:
     """List a stage anew; where that fails, what was listed last counts."""
     try:
-        warehouse.run("catalog/refresh_stage", identifiers=identifiers)
+        list_stage(warehouse, stage)
     except WarehouseError as error:
         if error.is_transient:
             raise

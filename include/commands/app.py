@@ -17,8 +17,10 @@ from include.commands import (
     reproduce,
     retention,
     runs,
+    setting_up,
 )
 from include.commands.demo.verb import demo
+from include.commands.doctor.verb import doctor
 from include.errors import DriftgateError
 
 app = typer.Typer(
@@ -50,7 +52,9 @@ def driftgate(
 
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
-app.command()(pipelines.setup)
+app.command()(setting_up.setup)
+app.command()(doctor)
+app.command()(setting_up.teardown)
 app.command()(runs.train)
 app.command()(runs.infer)
 app.command()(runs.rollback)

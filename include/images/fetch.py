@@ -19,7 +19,7 @@ import fsspec
 import httpx
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from include.errors import ExpiredUrlError, FetchError, UnreadableImageError
+from include.errors import ExpiredUrlError, FetchError, UnreadableImageError, VanishedFileError
 from include.images.limits import MAX_BYTES
 from include.images.threads import map_unordered
 
@@ -33,6 +33,7 @@ _DEADLINE_S = 120.0
 
 # An expired signature is 403 on S3, Azure and the embedded warehouse, 400 on GCS and for an expired S3 session token.
 _EXPIRED = frozenset({400, 401, 403})
+_VANISHED = frozenset({404, 410})
 _TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -108,7 +109,8 @@ class Fetcher:
 
         Raises:
             ExpiredUrlError: The server does not accept the URL (any more).
-            FetchError: The file is not there, or the server cannot be reached.
+            VanishedFileError: The file is not there.
+            FetchError: The server cannot be reached.
             UnreadableImageError: The file has more than `max_bytes`; it is not read to its end.
         """
         try:
@@ -151,8 +153,7 @@ class Fetcher:
                 self._check_size(n_bytes)
                 return file.read()
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            raise FetchError(f"{without_query(url)}: {reason}") from None
+            raise _not_read(url, error) from None
 
     def _read(self, scheme: str, url: str) -> bytes:
         try:
@@ -160,8 +161,7 @@ class Fetcher:
             self._check_size(file_system.size(url) or 0)
             content: bytes = file_system.cat_file(url)
         except (OSError, ValueError, ImportError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-            raise FetchError(f"{without_query(url)}: {reason}") from None
+            raise _not_read(url, error) from None
         return content
 
     def _check_size(self, n_bytes: int) -> None:
@@ -222,6 +222,13 @@ def without_query(url: str) -> str:
     return _USER.sub("//", _QUERY.sub("", url), count=1)
 
 
+def _not_read(url: str, error: Exception) -> FetchError:
+    """Return what a file system's error means."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    kind = VanishedFileError if isinstance(error, FileNotFoundError) else FetchError
+    return kind(f"{without_query(url)}: {reason}")
+
+
 def _check_status(status: int, url: str) -> None:
     if status == httpx.codes.OK:
         return
@@ -230,4 +237,4 @@ def _check_status(status: int, url: str) -> None:
         raise ExpiredUrlError(answer)
     if status in _TRANSIENT:
         raise _TransientError(f"{answer} in {_N_ATTEMPTS} attempts")
-    raise FetchError(answer)
+    raise VanishedFileError(answer) if status in _VANISHED else FetchError(answer)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from include.catalog.forgotten import Forgotten
 from include.catalog.keys import ImageKey
+from include.errors import VanishedFileError
 from include.images.preprocess import FetchFailure, PreprocessedBatch, PreprocessedImage
 from include.images.statistics import ImageStatistics
 from include.store.pixels import PixelLocation
@@ -91,6 +92,12 @@ class Findings:
     def failures(self) -> Sequence[FetchFailure]:
         """The images that could not be read this time."""
         return self._failures
+
+    @property
+    def vanished(self) -> list[str]:
+        """The paths of images whose files are no longer there."""
+        gone = (failure.index for failure in self._failures if isinstance(failure.error, VanishedFileError))
+        return [self._images[index].relative_path for index in gone]
 
     @property
     def contents(self) -> Iterator[tuple[ImageKey, str]]:

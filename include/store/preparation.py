@@ -13,7 +13,7 @@ from include.catalog.forgotten import Forgotten, quarantine_forgotten, read_forg
 from include.catalog.keys import ImageKey
 from include.catalog.urls import URL_SECONDS, url_refresher
 from include.config_parts import StagesConfig
-from include.errors import FetchError, ForgottenMeanwhileError
+from include.errors import FetchError, ForgottenMeanwhileError, VanishedFileError
 from include.images.preprocess import Preprocessor
 from include.images.preprocessing import preprocessing_digest
 from include.store.batches import Batch, key_files
@@ -144,6 +144,7 @@ class Preparation:
         self._turn = turn or Lock()
         self._digest = preprocessing_digest(batch.preprocessing)
         self._n_missing = self._n_unreadable = self._n_failed = 0
+        self._vanished: list[str] = []
         self._told: list[Future[None]] = []
 
     def parts(self) -> Iterator[PreparedPart]:
@@ -154,6 +155,7 @@ class Preparation:
         Raises:
             FetchError: Not one of the images of a part that are to be decoded could be fetched; in training, one of
                 them could not. What was fetched is in the store all the same.
+            VanishedFileError: In training: the file of one of them is no longer there.
         """
         started = time.monotonic()
         with Preprocessor() as self._preprocessor, ThreadPoolExecutor(max_workers=1) as self._background:
@@ -171,9 +173,7 @@ class Preparation:
             _raise_of(self._told)
         n_images = self._batch.n_images
         if self._n_failed and self._batch.version is None:
-            raise FetchError(
-                f"{self._n_failed} of {n_images} images to train on could not be fetched: see the log above"
-            )
+            raise self._cannot_train()
         log.info(
             "batch of %d images: %d were there, %d decoded, %d quarantined, %d not fetched, in %.1f s",
             n_images,
@@ -191,6 +191,15 @@ class Preparation:
             tell: What is called; what it raises, `parts` raises at its end.
         """
         self._told.append(self._background.submit(tell))
+
+    def _cannot_train(self) -> FetchError:
+        failed = f"{self._n_failed} of {self._batch.n_images} images to train on could not be fetched"
+        if not self._vanished:
+            return FetchError(f"{failed}: see the log above")
+        return VanishedFileError(
+            f"{failed}: {self._vanished[0]!r} is no longer in its stage since the snapshot was frozen. Train again: a "
+            "new run takes what is there now"
+        )
 
     def _part(self, found: _Found) -> PreparedPart:
         self._n_missing += len(found.missing)
@@ -236,8 +245,10 @@ class Preparation:
         findings.tell()
         self._n_unreadable += findings.n_unreadable
         self._n_failed += len(findings.failures)
+        self._vanished += findings.vanished
         if len(findings.failures) == len(missing):
-            raise FetchError(f"none of {len(missing)} images could be fetched: {findings.failures[0].error}")
+            left_out = ". A run that lists the stage anew leaves out what is gone" if findings.vanished else ""
+            raise FetchError(f"none of {len(missing)} images could be fetched: {findings.failures[0].error}{left_out}")
 
     def _stream(self, findings: Findings, missing: Sequence[MissingImage]) -> Generator[DecodedImages, None, _Streamed]:
         """Decode images and write them into segments."""

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from include.catalog.forgotten import Forgotten, read_forgotten
 from include.catalog.keys import ImageKey
+from include.catalog.listing import list_stage
 from include.catalog.split import Split
 from include.config_parts import PreprocessingConfig, StageConfig, StagesConfig
 from include.errors import SnapshotError
@@ -182,7 +183,7 @@ def _staged_files(warehouse: Warehouse, stages: Iterable[StageConfig], *, snapsh
     found: list[_StagedFile] = []
     for stage in stages:
         identifiers = {"stage": quote_identifier(stage.name)}
-        warehouse.run("catalog/refresh_stage", identifiers=identifiers)
+        list_stage(warehouse, stage)
         found += warehouse.fetch(
             "reproduce/select_staged_files",
             _StagedFile,

@@ -32,6 +32,15 @@ def quote_identifier(name: str) -> str:
     return upper
 
 
+def stream_of(stage: str) -> str:
+    """Return the name of the stream on a stage, as it may stand in a statement.
+
+    Raises:
+        WarehouseError: The stage's name is not a plain identifier.
+    """
+    return quote_identifier(f"{stage}_CHANGES")
+
+
 def stage_location(stage: str, path: str = "") -> str:
     """Return `@STAGE/path` for a stage's name and a path below it.
 
@@ -75,4 +84,5 @@ def pipeline_identifiers(config: PipelineConfig) -> dict[str, str]:
     return {
         "database": quote_identifier(config.warehouse.database),
         "schema": quote_identifier(config.schema_name),
+        "compute": quote_identifier(config.warehouse.compute),
     }

@@ -17,6 +17,7 @@ from snowflake.connector import errors
 
 from include.errors import ConcurrentChangeError, LockNotAcquiredError, WarehouseError, WarehouseUnavailableError
 from include.warehouse.identifiers import with_identifiers
+from include.warehouse.refusals import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ MAX_READ_TRIES = 3
 
 _CONFLICT_ERRNOS = frozenset({625})
 """Snowflake's 000625: a statement gave up waiting for a lock, after LOCK_TIMEOUT; on the embedded warehouse at once."""
-_NO_SUCH_OBJECT = 2003
 _SESSION_LOST_ERRNOS = frozenset({250002, 390104, 390111, 390112, 390114})
 """The connection is closed, the session unknown (the warehouse was started again) or expired: a new one will do."""
 _BOUND_NAME = re.compile(r"%\(([a-z_0-9]+)\)s")
@@ -127,6 +127,20 @@ class Warehouse:
             reraise=True,
         )
         return read_again(self._fetch_once, name, row_type, identifiers, values)
+
+    def show(self, name: str, row_type: type[RowT], /, *, identifiers: Mapping[str, str] | None = None) -> list[RowT]:
+        """Run a SHOW and return its rows, of each the columns that are fields of `row_type`: there may be others.
+
+        Raises:
+            WarehouseError: The warehouse refused it, or does not show one of the columns.
+            WarehouseUnavailableError: The warehouse could not be reached.
+        """
+        with self._executed(name, identifiers, {}) as cursor:
+            columns = [column.name.lower() for column in cursor.description]
+            if missing := set(row_type._fields) - set(columns):
+                raise WarehouseError(f"include/sql/{name}.sql does not show {', '.join(sorted(missing))}")
+            places = [columns.index(field) for field in row_type._fields]
+            return [row_type(*(row[place] for place in places)) for row in cursor.fetchall()]
 
     def fetch_one(
         self, name: str, row_type: type[RowT], /, *, identifiers: Mapping[str, str] | None = None, **values: Any
@@ -231,7 +245,8 @@ def translated(doing: str, error: errors.Error | OSError) -> WarehouseError:
     message = f"{doing}: {getattr(error, 'msg', None) or error}"
     if errno in _CONFLICT_ERRNOS:
         return _ConflictError(message)
-    if errno == _NO_SUCH_OBJECT:
-        message += " (is the pipeline set up? ./driftgate setup NAME)"
+    refusal = refusal_of(errno, message)
+    if refusal is not None:
+        return refusal
     lost = isinstance(error, OSError | errors.OperationalError | errors.InterfaceError) or errno in _SESSION_LOST_ERRNOS
     return WarehouseUnavailableError(message) if lost else WarehouseError(message)

@@ -36,7 +36,7 @@ IDLE_TRANSACTION_S = 0.2
 
 DEATHS: dict[str, list[str]] = {
     "open_training": ["runs/open_run"],
-    "sync_training": ["catalog/merge_images", "lock/commit"],
+    "sync_training": ["catalog/merge_images", "catalog/insert_comparison", "lock/commit"],
     "freeze": [
         "pixels/copy_loaded_pixels",
         "pixels/set_content_digests",
@@ -86,7 +86,7 @@ DEATHS: dict[str, list[str]] = {
     "record_approval": ["registry/insert_event", "alerts/insert_alert", "lock/commit"],
     "promote": ["lock/commit", "registry/insert_event", "lock/commit 2"],
     "announce": ["runs/close_run"],
-    "sync_incoming": ["catalog/merge_images", "lock/commit 2"],
+    "sync_incoming": ["catalog/merge_changes", "lock/commit 2"],
     "plan": ["batches/written", "batches/named"],
     # From the fifth one on, the pixels are in the store.
     "predict": [
@@ -130,9 +130,9 @@ NOT_COMPARED = {
     # When something was done: two pipelines do nothing at the same time.
     *("STARTED_AT", "FINISHED_AT", "FIRST_SEEN_AT", "QUARANTINED_AT", "WRITTEN_AT", "CREATED_AT", "HELD_AT", "AT"),
     *("PRED_TIMESTAMP", "CHECKED_AT", "REQUESTED_AT", "EXPIRES_AT", "DUE_AT", "NEXT_TRY_AT", "DELIVERED_AT"),
-    *("DROPPED_AT", "GATE_AT", "PROMOTED_AT", "VALID_FROM", "VALID_TO"),
-    # The pipeline's own schema and store are in it.
-    *("FILE_URL", "CONFIG_DIGEST"),
+    *("COMPARED_AT", "DROPPED_AT", "GATE_AT", "PROMOTED_AT", "VALID_FROM", "VALID_TO"),
+    # The pipeline's own schema and store are in it, or when its streams were made.
+    *("FILE_URL", "CONFIG_DIGEST", "READ_AS"),
     # It counts who has held the lock, the dead among them.
     "N_HOLDERS",
 }

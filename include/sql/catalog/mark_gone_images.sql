@@ -1,5 +1,5 @@
 -- Live images that the stage no longer holds in this version are gone.
--- Bound: stage_name; identifiers: stage
+-- Bound: stage_name, prefix; identifiers: stage
 UPDATE IMAGES
 SET GONE_AT = SYSDATE()
 WHERE
@@ -8,5 +8,8 @@ WHERE
     AND NOT EXISTS (
         SELECT 1
         FROM DIRECTORY(@{stage}) AS LISTED
-        WHERE LISTED.RELATIVE_PATH = IMAGES.RELATIVE_PATH AND LISTED.ETAG = IMAGES.ETAG
+        WHERE
+            LISTED.RELATIVE_PATH = IMAGES.RELATIVE_PATH
+            AND LISTED.ETAG = IMAGES.ETAG
+            AND STARTSWITH(LISTED.RELATIVE_PATH, %(prefix)s)
     )

@@ -1,6 +1,6 @@
 -- New versions of files become rows; one that reappears, or whose label is read differently now, is updated. What has
 -- not changed is left out first, so that the merge takes as long as there are changes, not as long as there are files.
--- Bound: stage_name, label_pattern, label_group; identifiers: stage
+-- Bound: stage_name, prefix, label_pattern, label_group; identifiers: stage
 MERGE INTO IMAGES
 USING (
     WITH LISTED AS (
@@ -10,8 +10,11 @@ USING (
             SIZE,
             LAST_MODIFIED,
             FILE_URL,
-            REGEXP_SUBSTR(RELATIVE_PATH, %(label_pattern)s, 1, 1, 'e', %(label_group)s) AS LABEL
+            REGEXP_SUBSTR(
+                SUBSTR(RELATIVE_PATH, LENGTH(%(prefix)s) + 1), %(label_pattern)s, 1, 1, 'e', %(label_group)s
+            ) AS LABEL
         FROM DIRECTORY(@{stage})
+        WHERE STARTSWITH(RELATIVE_PATH, %(prefix)s)
     ),
 
     KNOWN AS (

@@ -9,7 +9,14 @@ from fakesnow import statement_type
 
 from include.warehouse.embedded.wire import Column, columns_of
 
-_DUCK_TYPES: Final = {"int64": "BIGINT", "string": "VARCHAR", "null": '"NULL"', "double": "DOUBLE", "bool": "BOOLEAN"}
+_DUCK_TYPES: Final = {
+    "int64": "BIGINT",
+    "string": "VARCHAR",
+    "null": '"NULL"',
+    "double": "DOUBLE",
+    "bool": "BOOLEAN",
+    "timestamp[us, tz=UTC]": "TIMESTAMP WITH TIME ZONE",
+}
 
 
 @dataclass(frozen=True)

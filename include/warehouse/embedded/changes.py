@@ -17,6 +17,7 @@ from include.warehouse.embedded.locks import LOCKING_KINDS
 from include.warehouse.embedded.merge import merge_counts, merge_sql
 from include.warehouse.embedded.sessions import Session
 from include.warehouse.embedded.stages import Stage, Stages
+from include.warehouse.embedded.streams import Streams
 from include.warehouse.embedded.transfer import Transfers
 from include.warehouse.embedded.translation import folded
 
@@ -51,8 +52,9 @@ class Change(NamedTuple):
 class Changes:
     """Prepares changes."""
 
-    def __init__(self, stages: Stages) -> None:
+    def __init__(self, stages: Stages, streams: Streams) -> None:
         self._stages = stages
+        self._streams = streams
 
     def prepare(
         self,
@@ -61,11 +63,31 @@ class Changes:
         parameters: list[Any] | None,
         batch: list[list[Any]] | None,
     ) -> Change:
-        """Translate a change.
+        """Translate a change. It consumes the streams that it reads.
 
         Raises:
             SnowflakeError: It names what is not there, or is wrong.
         """
+        reads = self._streams.put_into(statement, session)
+        change = self._prepare(session, statement, parameters, batch)
+        if not reads:
+            return change
+
+        def run() -> Answer:
+            answer = change.run()
+            for read in reads:
+                self._streams.consume(session, read)
+            return answer
+
+        return change._replace(run=run, is_atomic=False)
+
+    def _prepare(
+        self,
+        session: Session,
+        statement: Expr,
+        parameters: list[Any] | None,
+        batch: list[list[Any]] | None,
+    ) -> Change:
         type_id = statement_type.statement_type_id(statement)
         if isinstance(statement, exp.Copy):
             return self._prepare_copy(session, statement, type_id)

@@ -5,7 +5,7 @@ import re
 import threading
 import warnings
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import duckdb
 from fakesnow import info_schema, macros
@@ -103,6 +103,20 @@ class Databases:
         with self.connection() as duck:
             sql = "SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name = ?"
             return duck.execute(sql, [database, schema]).fetchone() is not None
+
+    def schemas(self) -> list[str]:
+        """Return the full names of all schemas."""
+        with self.connection() as duck:
+            sql = "SELECT database_name, schema_name FROM duckdb_schemas() WHERE NOT internal"
+            return sorted(".".join(row) for row in duck.execute(sql).fetchall())
+
+    def relations(self, kind: Literal["TABLE", "VIEW"], database: str, schema: str) -> list[str]:
+        """Return the names of a schema's permanent tables, or of its views."""
+        sql = "SELECT view_name FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND NOT internal"
+        if kind == "TABLE":
+            sql = "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND NOT temporary"
+        with self.connection() as duck:
+            return sorted(name for (name,) in duck.execute(sql, [database, schema]).fetchall())
 
     def create(self, name: str, *, if_not_exists: bool = False) -> bool:
         """Make a database with the schema PUBLIC, and say whether it is new.

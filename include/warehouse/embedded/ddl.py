@@ -7,17 +7,19 @@ import duckdb
 from fakesnow import info_schema, statement_type
 from sqlglot import Expr, exp
 
+from include.warehouse.embedded.account import Account
 from include.warehouse.embedded.answers import Answer, succeeded
 from include.warehouse.embedded.changes import full_name
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import compilation_error, missing_object, syntax_error, unsupported
 from include.warehouse.embedded.sessions import Session
 from include.warehouse.embedded.stages import Stages
+from include.warehouse.embedded.streams import Streams
 from include.warehouse.embedded.translation import folded
 
 _DDL: Final = statement_type.DDL
-_NODES: Final = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment, exp.Grant, exp.Revoke, exp.Undrop)
-_COMMANDS: Final = frozenset({"ALTER", "CREATE", "COMMENT", "GRANT", "REVOKE", "DROP"})
+_NODES: Final = (exp.Create, exp.Drop, exp.Alter, exp.TruncateTable, exp.Comment, exp.Undrop)
+_COMMANDS: Final = frozenset({"ALTER", "CREATE", "COMMENT", "DROP"})
 
 
 def is_ddl(statement: Expr) -> bool:
@@ -52,14 +54,14 @@ def tables_to_lock(session: Session, statement: Expr) -> list[str]:
 class Ddl:
     """Runs them."""
 
-    def __init__(self, databases: Databases, stages: Stages) -> None:
+    def __init__(self, databases: Databases, stages: Stages, streams: Streams, account: Account) -> None:
         self._databases = databases
         self._stages = stages
+        self._streams = streams
+        self._account = account
 
     def run(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
         """Run one statement; the session has no open transaction, and the caller holds the catalog's lock."""
-        if isinstance(statement, exp.Grant | exp.Revoke):
-            return succeeded("Statement executed successfully.", type_id=_DDL)
         if isinstance(statement, exp.Undrop):
             raise unsupported("UNDROP")
         kind = _kind(statement)
@@ -99,7 +101,9 @@ class Ddl:
         if session.context.database == name:
             session.use(None, None)
         self._databases.drop(name, if_exists=if_exists)
+        self._streams.drop_all(name)
         self._stages.drop_all(name)
+        self._account.forget_within(name)
         return succeeded(f"{name} successfully dropped.", type_id=_DDL)
 
     def _create_schema(self, session: Session, statement: exp.Create, database: str, schema: str) -> Answer:
@@ -112,6 +116,7 @@ class Ddl:
             else:
                 raise compilation_error(f"Object '{schema}' already exists.", errno=2002, sqlstate="42710")
         self._databases.create_schema(database, schema)
+        self._account.made("SCHEMA", f"{database}.{schema}", owner=session.role)
         session.use(database, schema)
         return succeeded(f"Schema {schema} successfully created.", type_id=_DDL)
 
@@ -121,17 +126,17 @@ class Ddl:
         if (session.context.database, session.context.schema) == (database, schema):
             session.use(database, None)
         session.duck.execute(f"DROP SCHEMA IF EXISTS {quoted(database)}.{quoted(schema)} CASCADE")
+        self._streams.drop_all(database, schema)
         self._stages.drop_all(database, schema)
+        self._account.forget_within(f"{database}.{schema}")
         return succeeded(f"{schema} successfully dropped.", type_id=_DDL)
 
     def _run_translated(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
         temporary = isinstance(statement, exp.Create) and statement.find(exp.TemporaryProperty) is not None
         if temporary:
             session.context.add_temporary(statement)
-        if isinstance(statement, exp.TruncateTable) and statement.args.get("exists"):
-            if not _exists(session, statement.expressions[0]):
-                return succeeded("Statement executed successfully.", type_id=_DDL)
-            statement.set("exists", None)
+        if _truncates_nothing(session, statement):
+            return succeeded("Statement executed successfully.", type_id=_DDL)
         kind = _kind(statement).capitalize()
         for part in session.translator.translate(statement, parameters):
             sql = part.sql(dialect="duckdb")
@@ -141,6 +146,8 @@ class Ddl:
             if not temporary:
                 self._remember(session, part)
         name = _object_name(statement)
+        if not temporary:
+            self._note(session, statement)
         if isinstance(statement, exp.Create):
             if kind == "Table" and not temporary and not statement.args.get("exists"):
                 _forget_loads(session, name, statement)
@@ -149,6 +156,21 @@ class Ddl:
             session.context.temporary.pop(name, None)
             return succeeded(f"{name} successfully dropped.", type_id=_DDL)
         return succeeded("Statement executed successfully.", type_id=_DDL)
+
+    def _note(self, session: Session, statement: Expr) -> None:
+        """Note who owns a new table or view; what was granted on a dropped one ends, unless a new one inherits it."""
+        kind, table = _kind(statement), statement.find(exp.Table)
+        if kind not in {"TABLE", "VIEW"} or table is None:
+            return
+        name = full_name(session, table)
+        if isinstance(statement, exp.Drop):
+            self._account.forget(kind, name)
+        elif isinstance(statement, exp.Create) and not (
+            self._account.is_known(kind, name)
+            and (statement.args.get("exists") or statement.find(exp.CopyGrantsProperty))
+        ):
+            self._account.forget(kind, name)
+            self._account.made(kind, name, owner=session.role)
 
     def _remember(self, session: Session, part: Expr) -> None:
         """Keep what DuckDB has no place for: comments, and the lengths of text columns."""
@@ -162,6 +184,14 @@ class Ddl:
             session.duck.execute(info_schema.insert_table_comment_sql(database, schema, table.name, escaped))
         if lengths := part.args.get("text_lengths"):
             session.duck.execute(info_schema.insert_text_lengths_sql(database, schema, table.name, lengths))
+
+
+def _truncates_nothing(session: Session, statement: Expr) -> bool:
+    """Say whether it is a TRUNCATE TABLE IF EXISTS of no table; else let it pass without the IF EXISTS."""
+    if not isinstance(statement, exp.TruncateTable) or not statement.args.get("exists"):
+        return False
+    statement.set("exists", None)
+    return not _exists(session, statement.expressions[0])
 
 
 def _exists(session: Session, table: exp.Table) -> bool:

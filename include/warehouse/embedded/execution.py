@@ -22,8 +22,11 @@ from fakesnow.transforms import describe_table
 from sqlglot import Expr, exp
 
 from include.warehouse.embedded import stage_sql
+from include.warehouse.embedded.account_parser import parse_account_statement
+from include.warehouse.embedded.account_sql import AccountStatement
+from include.warehouse.embedded.account_statements import AccountStatements
 from include.warehouse.embedded.answers import Answer, answer_of, fetched, succeeded
-from include.warehouse.embedded.changes import Change, Changes
+from include.warehouse.embedded.changes import Changes
 from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.ddl import Ddl, is_ddl, tables_to_lock
 from include.warehouse.embedded.errors import (
@@ -34,10 +37,13 @@ from include.warehouse.embedded.errors import (
     translate,
     unsupported,
 )
+from include.warehouse.embedded.session_functions import put_facts_into
 from include.warehouse.embedded.session_statements import alter_session, commit, use
 from include.warehouse.embedded.sessions import Session, Sessions, Transaction
 from include.warehouse.embedded.stage_parser import parse_stage_statement
 from include.warehouse.embedded.stage_statements import StageStatements
+from include.warehouse.embedded.stream_statements import StreamStatements
+from include.warehouse.embedded.transactions import first_change, later_change, only_change
 from include.warehouse.embedded.wire import Column
 
 log = logging.getLogger(__name__)
@@ -55,13 +61,24 @@ class Executor:
     """Runs statements in their sessions."""
 
     def __init__(
-        self, databases: Databases, sessions: Sessions, stages: StageStatements, ddl: Ddl, changes: Changes
+        self,
+        databases: Databases,
+        sessions: Sessions,
+        *,
+        stages: StageStatements,
+        account: AccountStatements,
+        streams: StreamStatements,
+        ddl: Ddl,
+        changes: Changes,
     ) -> None:
         self._databases = databases
         self._sessions = sessions
         self._stages = stages
+        self._account = account
         self._ddl = ddl
         self._changes = changes
+        self._stream_statements = streams
+        self._streams = streams.streams
 
     def execute(
         self,
@@ -78,6 +95,11 @@ class Executor:
         with session.busy(), self._as_snowflake(session):
             if about_stage := parse_stage_statement(sql):
                 return self._run_stage_statement(session, about_stage)
+            if about_stream := self._stream_statements.understand(sql):
+                self._refuse_if_aborted(session)
+                return answer_of(about_stream(session), statement_type.UNKNOWN)
+            if about_account := parse_account_statement(sql):
+                return self._run_account_statement(session, about_account)
             return self._run(session, session.translator.parse(sql), parameters, batch)
 
     def describe(self, session: Session, sql: str) -> Answer:
@@ -92,6 +114,8 @@ class Executor:
                 return Answer(pa.table({"status": pa.array([], pa.string())}), [Column("status", "VARCHAR")], 0)
             for placeholder in list(statement.find_all(exp.Placeholder)):
                 placeholder.replace(exp.Null())
+            self._streams.put_into(statement, session)
+            put_facts_into(statement, session)
             translated = session.translator.translate(statement, None)[0].sql(dialect="duckdb")
             rows = session.duck.execute(f"DESCRIBE {translated}").fetchall()
             columns = [Column(row[0], row[1]) for row in rows]
@@ -119,6 +143,12 @@ class Executor:
             return Answer(pa.table({}), [], statement_type.UNKNOWN, transfer=transfer)
         return answer_of(self._stages.run(statement, session), statement_type.UNKNOWN)
 
+    def _run_account_statement(self, session: Session, statement: AccountStatement) -> Answer:
+        self._refuse_if_aborted(session)
+        if self._account.changes_catalog(statement):
+            commit(session)
+        return answer_of(self._account.run(statement, session), statement_type.UNKNOWN)
+
     def _run(
         self,
         session: Session,
@@ -135,7 +165,7 @@ class Executor:
             commit(session)
             return self._change_catalog(session, statement, parameters)
         if isinstance(statement, exp.Use):
-            return use(session, statement, self._databases)
+            return self._account.use(session, statement) or use(session, statement, self._databases)
         if _is_alter_session(statement):
             return alter_session(session, statement)
         return self._read(session, statement, parameters)
@@ -144,7 +174,7 @@ class Executor:
         if isinstance(statement, exp.Transaction) or _is_start_transaction(statement):
             self._refuse_if_aborted(session)
             if session.transaction is None:
-                session.transaction = Transaction()
+                session.transaction = self._begun()
         elif isinstance(statement, exp.Commit):
             commit(session)
         elif isinstance(statement, exp.Rollback):
@@ -152,6 +182,9 @@ class Executor:
         else:
             return None
         return succeeded()
+
+    def _begun(self) -> Transaction:
+        return Transaction(versions=self._streams.versions())
 
     def _refuse_if_aborted(self, session: Session) -> None:
         if session.transaction and session.transaction.aborted:
@@ -175,20 +208,21 @@ class Executor:
         batch: list[list[Any]] | None,
     ) -> Answer:
         """Run INSERT, UPDATE, DELETE, MERGE or COPY."""
+        self._account.refuse_if_suspended(session)
         if not session.autocommit and session.transaction is None:
-            session.transaction = Transaction()
+            session.transaction = self._begun()
         change = self._changes.prepare(session, statement, parameters, batch)
         transaction = session.transaction
         if transaction is None:
-            return self._retry_while_locked(session, change.table, lambda: _only_change(session, change))
+            return self._retry_while_locked(session, change.table, lambda: only_change(session, change))
         if transaction.begun:
-            return _later_change(session, transaction, change)
+            return later_change(session, transaction, change)
         try:
-            return _first_change(session, change)
+            return first_change(session, change)
         except Exception as error:
             if translate(error).errno != LOCK_CONFLICT or not self._sessions.make_way(session, change.table):
                 raise
-        return _first_change(session, change)
+        return first_change(session, change)
 
     def _change_catalog(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
         """Run DDL, after the transactions that hold its tables."""
@@ -219,8 +253,11 @@ class Executor:
             time.sleep(_RETRY_S)
 
     def _read(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
+        self._account.refuse_if_suspended(session)
         type_id = statement_type.statement_type_id(statement)
         answer = succeeded()
+        self._streams.put_into(statement, session)
+        put_facts_into(statement, session)
         for part in session.translator.translate(statement, parameters):
             if query_id := part.args.get("result_scan_sfqid"):
                 return self._scanned(session, query_id)
@@ -239,40 +276,6 @@ class Executor:
         if answer is None:
             raise SnowflakeError(f"Statement {query_id} not found", errno=709, sqlstate="02000")
         return Answer(answer.table, answer.columns, statement_type.SELECT)
-
-
-def _first_change(session: Session, change: Change) -> Answer:
-    """Begin DuckDB's transaction with a transaction's first change; if that fails, nothing has begun."""
-    transaction = session.transaction
-    try:
-        if change.locks_table:
-            session.locks.take(change.table, session, snapshot_at=None)
-        session.begin()
-        return change.run()
-    except BaseException:
-        session.roll_back()
-        session.transaction = Transaction() if transaction else None
-        raise
-
-
-def _later_change(session: Session, transaction: Transaction, change: Change) -> Answer:
-    """Run a change in a transaction that has begun."""
-    try:
-        if change.locks_table:
-            session.locks.take(change.table, session, snapshot_at=transaction.snapshot_at)
-        return change.run()
-    except Exception as error:
-        failure = translate(error)
-        if not change.is_atomic or failure.errno == LOCK_CONFLICT:
-            transaction.aborted = f"a statement of it failed: {failure.code} {failure.message}"
-        raise
-
-
-def _only_change(session: Session, change: Change) -> Answer:
-    """Run a change that is a transaction by itself, whatever statements of DuckDB it takes."""
-    answer = _first_change(session, change)
-    session.commit()
-    return answer
 
 
 def _is_start_transaction(statement: Expr) -> bool:

@@ -133,6 +133,11 @@ class _Api:
                 schema=_identifier(request.query_params.get("schemaName")),
             )
             try:
+                self._warehouse.account.choose(
+                    session,
+                    role=_identifier(request.query_params.get("roleName")),
+                    compute=_identifier(request.query_params.get("warehouse")),
+                )
                 for name, value in (data.get("SESSION_PARAMETERS") or {}).items():
                     set_parameter(session, name.upper(), str(value))
             except Exception:
@@ -158,8 +163,8 @@ class _Api:
                 "sessionInfo": {
                     "databaseName": session.context.database,
                     "schemaName": session.context.schema,
-                    "warehouseName": request.query_params.get("warehouse"),
-                    "roleName": request.query_params.get("roleName"),
+                    "warehouseName": session.compute,
+                    "roleName": session.role,
                 },
             }
         }

@@ -29,10 +29,10 @@ def commit(session: Session) -> None:
 
 
 def use(session: Session, statement: exp.Use, databases: Databases) -> Answer:
-    """USE DATABASE, USE SCHEMA; roles and warehouses mean nothing here."""
+    """USE DATABASE, USE SCHEMA."""
     kind = str(statement.args.get("kind") or "").upper()
     table = statement.this
-    if kind in {"ROLE", "WAREHOUSE", "SECONDARY ROLES"} or not isinstance(table, exp.Table):
+    if kind == "SECONDARY ROLES" or not isinstance(table, exp.Table):
         return succeeded()
     if kind == "DATABASE" or (not kind and not table.args.get("db")):
         database, schema = folded(table.this), "PUBLIC"

@@ -7,9 +7,9 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import duckdb
@@ -19,7 +19,7 @@ from include.warehouse.embedded.answers import Answer
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import SnowflakeError
 from include.warehouse.embedded.locks import Locks
-from include.warehouse.embedded.stages import Stages
+from include.warehouse.embedded.stages import StageKey, Stages
 from include.warehouse.embedded.translation import BASE_VARIABLE, Context, Translator
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,20 @@ IDLE_TRANSACTION_S: Final = 60.0
 IDLE_SESSION_S: Final = 4 * 3600.0
 """How long a session lives without a request, as on Snowflake."""
 
+DEFAULT_ROLE: Final = "ACCOUNTADMIN"
+"""The role of a session that has chosen none."""
+
 _KEPT_RESULTS: Final = 16
 _KEPT_BYTES: Final = 64 * 2**20
+
+
+class StreamRead(NamedTuple):
+    """How far a statement reads a stream: what changed after one version, up to another."""
+
+    stream: StageKey
+    """The stream's full name."""
+    after: int
+    up_to: int
 
 
 @dataclass
@@ -44,6 +56,12 @@ class Transaction:
     """Why nothing but ROLLBACK is possible."""
     snapshot_at: int | None = None
     """When DuckDB's transaction began to read, in the time of the locks."""
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """The versions of directory tables when it was begun: streams show nothing newer, however long it takes."""
+    stream_reads: dict[StageKey, StreamRead] = field(default_factory=dict)
+    """How far it reads each stream: always the same, also after it has consumed it."""
+    consumed: set[StageKey] = field(default_factory=set)
+    """The streams that a change of it has read."""
 
 
 class _Failure(NamedTuple):
@@ -115,6 +133,10 @@ class Session:
         """Held while a statement runs: a session runs one at a time."""
         self.autocommit = True
         self.lock_timeout: float | None = None
+        self.user = ""
+        self.role = DEFAULT_ROLE
+        self.compute: str | None = None
+        """The current virtual warehouse."""
         self.transaction: Transaction | None = None
         self.results = Results()
         self.last_used = time.monotonic()
@@ -234,6 +256,7 @@ class Sessions:
                 self._databases.create_schema(database, schema)
         session = Session(next(self._numbers), self._databases, self._stages, self._locks, base)
         session.use(database, "_FS_INFORMATION_SCHEMA" if schema == "INFORMATION_SCHEMA" else schema)
+        session.user = self._user.upper()
         with self._lock:
             self._sessions[session.token] = session
         return session

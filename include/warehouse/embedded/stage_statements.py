@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from include.warehouse.embedded import stage_sql
-from include.warehouse.embedded.errors import compilation_error
+from include.warehouse.embedded.account import Account
+from include.warehouse.embedded.errors import compilation_error, missing_object
 from include.warehouse.embedded.sessions import Session
 from include.warehouse.embedded.stage_sql import Option
 from include.warehouse.embedded.stages import Stage, StageKey, Stages
@@ -25,9 +26,10 @@ _KNOWN_OPTIONS = frozenset(
 class StageStatements:
     """Runs the statements of `stage_sql`."""
 
-    def __init__(self, stages: Stages, transfers: Transfers) -> None:
+    def __init__(self, stages: Stages, transfers: Transfers, account: Account) -> None:
         self._stages = stages
         self._transfers = transfers
+        self._account = account
 
     def changes_catalog(self, statement: stage_sql.StageStatement) -> bool:
         """Say whether the statement is DDL, which commits the open transaction."""
@@ -64,18 +66,34 @@ class StageStatements:
                 return self._refresh(statement, key)
             case stage_sql.AlterStage():
                 if self._stages.find(key) is not None or not statement.if_exists:
-                    self._stages.alter(_with_options(self._stages.get(key), statement.options))
+                    self._stages.alter(self._with_options(self._stages.get(key), statement.options))
                 return _status("Statement executed successfully.")
             case stage_sql.DropStage():
                 self._stages.drop(key, if_exists=statement.if_exists)
+                self._account.forget("STAGE", str(key))
                 return _status(f"{key.name} successfully dropped.")
 
     def _create(self, statement: stage_sql.CreateStage, key: StageKey, session: Session) -> pa.Table:
         owner = session.id if statement.temporary else None
-        stage = _with_options(Stage(key, "", directory_enabled=False, session=owner), statement.options)
+        stage = self._with_options(Stage(key, "", directory_enabled=False, session=owner), statement.options)
         if self._stages.create(stage, replace=statement.replace, if_not_exists=statement.if_not_exists):
+            if not statement.temporary:
+                self._account.made("STAGE", str(key), owner=session.role)
             return _status(f"Stage area {key.name} successfully created.")
         return _status(f"{key.name} already exists, statement succeeded.")
+
+    def _with_options(self, stage: Stage, options: Mapping[str, Option]) -> Stage:
+        """Return the stage with the options that mean something here.
+
+        Raises:
+            SnowflakeError: There is no such option (001420), or no such integration (002003).
+        """
+        changed = _with_options(stage, options)
+        if "STORAGE_INTEGRATION" in options:
+            name = str(options["STORAGE_INTEGRATION"]).upper()
+            if self._account.find("INTEGRATION", name) is None:
+                raise missing_object("Integration", name)
+        return changed
 
     def _refresh(self, statement: stage_sql.RefreshStage, key: StageKey) -> pa.Table:
         if self._stages.find(key) is None and statement.if_exists:

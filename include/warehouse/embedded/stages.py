@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import duckdb
-import pyarrow as pa
 
 from include.warehouse.embedded import files
 from include.warehouse.embedded.databases import GLOBAL, Databases
+from include.warehouse.embedded.directory_tables import DirectoryTables, KnownFile
 from include.warehouse.embedded.errors import SnowflakeError, existing_object, missing_object, unsupported
 from include.warehouse.embedded.files import FileState
 
@@ -25,18 +25,6 @@ log = logging.getLogger(__name__)
 
 STAGES_TABLE: Final = f"{GLOBAL}._fs_information_schema._fs_stages"
 """fakesnow's table of stages, which SHOW STAGES reads."""
-
-DIRECTORY_TABLE: Final = f"{GLOBAL}.main.directory_files"
-
-_CREATE_DIRECTORY_TABLE: Final = f"""
-CREATE TABLE IF NOT EXISTS {DIRECTORY_TABLE} (
-    stage VARCHAR NOT NULL,
-    relative_path VARCHAR NOT NULL,
-    size BIGINT NOT NULL,
-    modified_ns BIGINT NOT NULL,
-    md5 VARCHAR NOT NULL
-)
-"""
 
 _INSERT_STAGE: Final = f"""
 INSERT INTO {STAGES_TABLE} (
@@ -93,8 +81,8 @@ class Stages:
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._lock = threading.RLock()
         self._refreshing: defaultdict[StageKey, threading.Lock] = defaultdict(threading.Lock)
+        self.directories = DirectoryTables(databases)
         with databases.connection() as duck:
-            duck.execute(_CREATE_DIRECTORY_TABLE)
             rows = duck.execute(
                 f"SELECT database_name, schema_name, name, url, directory_enabled = 'Y', comment, storage_integration "  # noqa: S608
                 f"FROM {STAGES_TABLE}"
@@ -151,11 +139,15 @@ class Stages:
                 folder.mkdir(parents=True, exist_ok=True)
             with self._databases.connection() as duck:
                 # a REFRESH of a dropped stage of this name may have ended after the drop
-                _delete_files(duck, stage.key)
+                self.directories.delete(duck, str(stage.key))
                 if not stage.temporary:
                     _insert(duck, stage)
             self._stages[stage.key] = stage
             return True
+
+    def refreshing(self, key: StageKey) -> threading.Lock:
+        """Return the lock that a REFRESH of the stage holds."""
+        return self._refreshing[key]
 
     def alter(self, stage: Stage) -> None:
         """Change a stage's URL or properties; its directory table stays as it is until the next REFRESH."""
@@ -181,7 +173,7 @@ class Stages:
                 return
             with self._databases.connection() as duck:
                 _delete(duck, key)
-                _delete_files(duck, key)
+                self.directories.drop(duck, str(key))
             del self._stages[key]
             if not stage.url:
                 paths = (
@@ -233,14 +225,15 @@ class Stages:
             raise SnowflakeError(text, errno=2003, sqlstate="02000")
         prefix = f"{subpath.strip('/')}/" if subpath.strip("/") else ""
         started = time.monotonic()
-        with self._refreshing[stage.key], self._databases.connection() as duck:
+        with self.refreshing(stage.key), self._databases.connection() as duck:
             found = self.files(stage, prefix)
-            known = _known(duck, stage.key, prefix)
-            changed = [path for path, state in found.items() if path not in known or known[path][0] != state]
+            known = self.directories.known(duck, str(stage.key), prefix)
+            changed = [path for path, state in found.items() if path not in known or known[path].state != state]
             digests = files.md5_of(self.folder(stage), changed)
             gone = [path for path in known if path not in found]
             if changed or gone:
-                _replace(duck, stage.key, [*changed, *gone], {path: found[path] for path in digests}, digests)
+                new = {path: KnownFile(found[path], md5) for path, md5 in digests.items()}
+                self.directories.replace(duck, str(stage.key), [*changed, *gone], new)
         log.info(
             "refreshed %s: %d files, %d read, %d gone, %.2f s",
             stage.key,
@@ -258,8 +251,10 @@ class Stages:
     def digests(self, stage: Stage, found: dict[str, FileState]) -> dict[str, str]:
         """Return the MD5 of these files of a stage, from the directory table where the file has not changed since."""
         with self._databases.connection() as duck:
-            known = _known(duck, stage.key, "")
-        digests = {path: known[path][1] for path, state in found.items() if path in known and known[path][0] == state}
+            known = self.directories.known(duck, str(stage.key), "")
+        digests = {
+            path: known[path].md5 for path, state in found.items() if path in known and known[path].state == state
+        }
         return digests | files.md5_of(self.folder(stage), [path for path in found if path not in digests])
 
 
@@ -267,48 +262,6 @@ def http_date(modified_ns: int) -> str:
     """Return a time as LIST shows it: `Fri, 13 Nov 2026 10:00:00 GMT`."""
     at = datetime.datetime.fromtimestamp(modified_ns // 1_000_000_000, datetime.UTC)
     return at.strftime("%a, %d %b %Y %H:%M:%S GMT")
-
-
-def _known(duck: duckdb.DuckDBPyConnection, key: StageKey, prefix: str) -> dict[str, tuple[FileState, str]]:
-    """Return the state and the MD5 of each file that the directory table has."""
-    rows = duck.execute(
-        f"SELECT relative_path, size, modified_ns, md5 FROM {DIRECTORY_TABLE} "  # noqa: S608
-        "WHERE stage = ? AND starts_with(relative_path, ?)",
-        [str(key), prefix],
-    ).fetchall()
-    return {path: (FileState(size, modified_ns), md5) for path, size, modified_ns, md5 in rows}
-
-
-def _replace(
-    duck: duckdb.DuckDBPyConnection,
-    key: StageKey,
-    old: list[str],
-    new: dict[str, FileState],
-    digests: dict[str, str],
-) -> None:
-    """Replace rows of the directory table, all of them in two statements of one transaction."""
-    duck.register("old_files", pa.table({"relative_path": pa.array(old, pa.string())}))
-    duck.register(
-        "new_files",
-        pa.table(
-            {
-                "relative_path": pa.array(list(new), pa.string()),
-                "size": pa.array([state.size for state in new.values()], pa.int64()),
-                "modified_ns": pa.array([state.modified_ns for state in new.values()], pa.int64()),
-                "md5": pa.array([digests[path] for path in new], pa.string()),
-            }
-        ),
-    )
-    duck.execute("BEGIN")
-    duck.execute(
-        f"DELETE FROM {DIRECTORY_TABLE} WHERE stage = ? AND relative_path IN (SELECT relative_path FROM old_files)",  # noqa: S608
-        [str(key)],
-    )
-    duck.execute(
-        f"INSERT INTO {DIRECTORY_TABLE} SELECT ?, relative_path, size, modified_ns, md5 FROM new_files",  # noqa: S608
-        [str(key)],
-    )
-    duck.execute("COMMIT")
 
 
 def _insert(duck: duckdb.DuckDBPyConnection, stage: Stage) -> None:
@@ -322,10 +275,6 @@ def _insert(duck: duckdb.DuckDBPyConnection, stage: Stage) -> None:
 def _delete(duck: duckdb.DuckDBPyConnection, key: StageKey) -> None:
     sql = f"DELETE FROM {STAGES_TABLE} WHERE database_name = ? AND schema_name = ? AND name = ?"  # noqa: S608
     duck.execute(sql, list(key))
-
-
-def _delete_files(duck: duckdb.DuckDBPyConnection, key: StageKey) -> None:
-    duck.execute(f"DELETE FROM {DIRECTORY_TABLE} WHERE stage = ?", [str(key)])  # noqa: S608
 
 
 def _folder_name(name: str) -> str:

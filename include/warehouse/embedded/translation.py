@@ -16,6 +16,7 @@ from fakesnow.transforms.stage import TableStages
 from fakesnow.variables import Variables
 from sqlglot import Expr, exp
 
+from include.warehouse.embedded.directory_tables import CHANGES_FUNCTION, DIRECTORY_TABLE
 from include.warehouse.embedded.errors import SnowflakeError, compilation_error, syntax_error, unsupported
 from include.warehouse.embedded.rewriting import (
     drop_unenforced_constraints,
@@ -25,7 +26,7 @@ from include.warehouse.embedded.rewriting import (
     take_plain_rows,
 )
 from include.warehouse.embedded.stage_sql import StageName, parse_location
-from include.warehouse.embedded.stages import DIRECTORY_TABLE, StageKey, Stages
+from include.warehouse.embedded.stages import StageKey, Stages
 
 # it warns of each property that DuckDB does not have, like TRANSIENT
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -206,25 +207,44 @@ def _file_url(key: StageKey, path: Expr) -> Expr:
     return exp.DPipe(this=exp.DPipe(this=_base_url(), expression=_literal(prefix)), expression=encoded)
 
 
+def changes_query(key: StageKey, alias: Expr, *, after: int, up_to: int) -> Expr:
+    """Return a subquery with what a stream on a stage shows: what changed after one version, up to another."""
+    bounds = [_literal(str(key)), exp.Literal.number(after), exp.Literal.number(up_to)]
+    catalog, schema, _ = DIRECTORY_TABLE.split(".")
+    function = exp.Anonymous(this=CHANGES_FUNCTION, expressions=bounds)
+    source = exp.Table(this=function, db=exp.to_identifier(schema), catalog=exp.to_identifier(catalog))
+    query = _file_columns(key).select(
+        *(
+            exp.alias_(_column(name), f"METADATA${shown}", quoted=True)
+            for name, shown in (("action", "ACTION"), ("is_update", "ISUPDATE"), ("row_id", "ROW_ID"))
+        )
+    )
+    return exp.Subquery(this=query.from_(source), alias=alias)
+
+
 def _directory_query(key: StageKey, alias: Expr | None) -> Expr:
     """Return a subquery with the columns of Snowflake's directory tables."""
-
-    def column(name: str) -> exp.Column:
-        return exp.column(name, quoted=True)
-
-    modified = exp.Anonymous(
-        this="make_timestamptz",
-        expressions=[exp.IntDiv(this=column("modified_ns"), expression=exp.Literal.number(1000))],
-    )
-    query = exp.select(
-        exp.alias_(column("relative_path"), "RELATIVE_PATH", quoted=True),
-        exp.alias_(column("size"), "SIZE", quoted=True),
-        exp.alias_(modified, "LAST_MODIFIED", quoted=True),
-        exp.alias_(column("md5"), "MD5", quoted=True),
-        exp.alias_(column("md5"), "ETAG", quoted=True),
-        exp.alias_(_file_url(key, column("relative_path")), "FILE_URL", quoted=True),
-    )
     catalog, schema, table = DIRECTORY_TABLE.split(".")
     source = exp.table_(table, db=schema, catalog=catalog, quoted=True)
-    query = query.from_(source).where(column("stage").eq(_literal(str(key))))
+    query = _file_columns(key).from_(source).where(_column("stage").eq(_literal(str(key))))
     return exp.Subquery(this=query, alias=alias or exp.TableAlias(this=exp.to_identifier("_DIRECTORY")))
+
+
+def _column(name: str) -> exp.Column:
+    return exp.column(name, quoted=True)
+
+
+def _file_columns(key: StageKey) -> exp.Select:
+    """Select what Snowflake shows of a staged file."""
+    modified = exp.Anonymous(
+        this="make_timestamptz",
+        expressions=[exp.IntDiv(this=_column("modified_ns"), expression=exp.Literal.number(1000))],
+    )
+    return exp.select(
+        exp.alias_(_column("relative_path"), "RELATIVE_PATH", quoted=True),
+        exp.alias_(_column("size"), "SIZE", quoted=True),
+        exp.alias_(modified, "LAST_MODIFIED", quoted=True),
+        exp.alias_(_column("md5"), "MD5", quoted=True),
+        exp.alias_(_column("md5"), "ETAG", quoted=True),
+        exp.alias_(_file_url(key, _column("relative_path")), "FILE_URL", quoted=True),
+    )

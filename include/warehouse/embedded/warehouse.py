@@ -8,6 +8,8 @@ from typing import Final, Literal
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from include.warehouse.embedded.account import Account
+from include.warehouse.embedded.account_statements import AccountStatements
 from include.warehouse.embedded.changes import Changes
 from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.ddl import Ddl
@@ -16,6 +18,8 @@ from include.warehouse.embedded.files import checked_path
 from include.warehouse.embedded.sessions import IDLE_TRANSACTION_S, Sessions
 from include.warehouse.embedded.stage_statements import StageStatements
 from include.warehouse.embedded.stages import StageKey, Stages
+from include.warehouse.embedded.stream_statements import StreamStatements
+from include.warehouse.embedded.streams import Streams
 from include.warehouse.embedded.transfer import Transfers
 from include.warehouse.embedded.translation import PRESIGNED_URL_FUNCTION
 from include.warehouse.embedded.urls import MAX_SECONDS, Signer, StagedFile
@@ -43,16 +47,21 @@ class Warehouse:
         self.databases = Databases(root)
         self.signer = Signer.from_file(root / "url_secret")
         self.stages = Stages(self.databases, root)
+        self.memory = Account(self.databases)
+        self.account = AccountStatements(self.memory, self.databases, self.stages)
         self.sessions = Sessions(
             self.databases, self.stages, user=user, password=password, idle_transaction_s=idle_transaction_s
         )
         self.transfers = Transfers(self.stages, self.signer)
+        self.streams = Streams(self.databases, self.stages)
         self.executor = Executor(
             self.databases,
             self.sessions,
-            StageStatements(self.stages, self.transfers),
-            Ddl(self.databases, self.stages),
-            Changes(self.stages),
+            stages=StageStatements(self.stages, self.transfers, self.memory),
+            account=self.account,
+            streams=StreamStatements(self.streams, self.memory),
+            ddl=Ddl(self.databases, self.stages, self.streams, self.memory),
+            changes=Changes(self.stages, self.streams),
         )
         self._urls = urls
         self._closed = False

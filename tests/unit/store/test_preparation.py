@@ -12,7 +12,7 @@ import pytest
 from include.catalog.plan import pending_images
 from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
-from include.errors import FetchError
+from include.errors import FetchError, VanishedFileError
 from include.images import isolated
 from include.images import preprocess as preprocess_module
 from include.store.batches import Batch, write_batches
@@ -173,7 +173,9 @@ def test_training_does_without_no_image_of_its_snapshot(
     batch = dataclasses.replace(plan(), version=None)
     vanishing.unlink()
 
-    with pytest.raises(FetchError, match="1 of 2 images to train on could not be fetched"):
+    with pytest.raises(
+        VanishedFileError, match=r"1 of 2 images to train on .* 'vanishes.png' is no longer .* Train again"
+    ):
         prepare(batch)
 
     assert query("SELECT COUNT(*) FROM PIXELS") == [(1,)]
@@ -200,7 +202,7 @@ def test_when_nothing_can_be_fetched_the_batch_fails(
     batch = plan()
     vanishing.unlink()
 
-    with pytest.raises(FetchError, match="none of 1 images could be fetched"):
+    with pytest.raises(FetchError, match=r"none of 1 images could be fetched.*lists the stage anew leaves out"):
         prepare(batch)
 
     assert query("SELECT COUNT(*) FROM QUARANTINE") == [(0,)]

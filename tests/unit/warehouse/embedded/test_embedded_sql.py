@@ -392,3 +392,13 @@ def test_a_temporary_stage_ends_with_its_session(connect, run, tmp_path):
     connection.close()
     with pytest.raises(ProgrammingError, match="SCRATCH"):
         run("LIST @SCRATCH")
+
+
+def test_a_session_knows_who_and_what_it_is(run):
+    assert run("SELECT CURRENT_USER(), CURRENT_ROLE() AS ROLE, CURRENT_WAREHOUSE(), CURRENT_ACCOUNT() <> ''") == [
+        ("DRIFTGATE", "ACCOUNTADMIN", None, True)
+    ]
+    run("CREATE ROLE OF_THIS_TEST")
+    run("USE ROLE OF_THIS_TEST")
+    assert run("SELECT LOWER(CURRENT_ROLE())") == [("of_this_test",)]
+    run("USE ROLE ACCOUNTADMIN")

@@ -1,0 +1,36 @@
+-- What merge_images does, for the files alone that the stage's stream shows to be new or changed; it consumes the
+-- stream.
+-- Bound: stage_name, prefix, label_pattern, label_group; identifiers: stream
+MERGE INTO IMAGES
+USING (
+    SELECT
+        RELATIVE_PATH,
+        ETAG,
+        SIZE,
+        CAST(CONVERT_TIMEZONE('UTC', LAST_MODIFIED) AS TIMESTAMP_NTZ) AS LAST_MODIFIED,
+        FILE_URL,
+        REGEXP_SUBSTR(
+            SUBSTR(RELATIVE_PATH, LENGTH(%(prefix)s) + 1), %(label_pattern)s, 1, 1, 'e', %(label_group)s
+        ) AS LABEL
+    FROM {stream}
+    WHERE METADATA$ACTION = 'INSERT' AND STARTSWITH(RELATIVE_PATH, %(prefix)s)
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY RELATIVE_PATH, ETAG ORDER BY LAST_MODIFIED DESC) = 1
+) AS CHANGED
+    ON
+        IMAGES.STAGE = %(stage_name)s
+        AND IMAGES.RELATIVE_PATH = CHANGED.RELATIVE_PATH
+        AND IMAGES.ETAG = CHANGED.ETAG
+WHEN MATCHED AND (IMAGES.GONE_AT IS NOT NULL OR NOT EQUAL_NULL(IMAGES.LABEL, CHANGED.LABEL))
+THEN UPDATE SET IMAGES.GONE_AT = NULL, IMAGES.LABEL = CHANGED.LABEL
+WHEN NOT MATCHED THEN INSERT (
+    STAGE, RELATIVE_PATH, ETAG, SIZE, LAST_MODIFIED, FILE_URL, LABEL, FIRST_SEEN_AT
+) VALUES (
+    %(stage_name)s,
+    CHANGED.RELATIVE_PATH,
+    CHANGED.ETAG,
+    CHANGED.SIZE,
+    CHANGED.LAST_MODIFIED,
+    CHANGED.FILE_URL,
+    CHANGED.LABEL,
+    SYSDATE()
+)
