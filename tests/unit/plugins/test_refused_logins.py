@@ -28,7 +28,7 @@ def account_that_answers(status: int, body: dict[str, Any] | None) -> Iterator[i
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            content = json.dumps(body or {}).encode()
+            content = json.dumps({"data": {}, **(body or {})}).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
