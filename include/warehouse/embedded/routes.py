@@ -132,6 +132,7 @@ class _Api:
                 database=_identifier(request.query_params.get("databaseName")),
                 schema=_identifier(request.query_params.get("schemaName")),
             )
+            session.warehouse = _identifier(request.query_params.get("warehouse"))
             try:
                 for name, value in (data.get("SESSION_PARAMETERS") or {}).items():
                     set_parameter(session, name.upper(), str(value))
@@ -222,7 +223,7 @@ class _Api:
 
     async def _run(self, session: Session, query_id: str, body: dict[str, Any]) -> Answer:
         try:
-            answer = await run_in_threadpool(self._execute, session, body)
+            answer = await run_in_threadpool(self._execute, session, query_id, body)
         except Exception as error:
             failure = translate(error)
             failure.query_id = query_id
@@ -233,14 +234,16 @@ class _Api:
         session.results.add(query_id, answer)
         return answer
 
-    def _execute(self, session: Session, body: dict[str, Any]) -> Answer:
+    def _execute(self, session: Session, query_id: str, body: dict[str, Any]) -> Answer:
         executor = self._warehouse.executor
         sql = str(body["sqlText"])
         started = time.monotonic()
         if body.get("describeOnly"):
             return executor.describe(session, sql)
         parameters, batch = wire.parameters_of(body.get("bindings"))
-        answer = executor.execute(session, sql, parameters, batch)
+        with self._warehouse.query_log.recorded(query_id, session, sql) as entry:
+            answer = executor.execute(session, sql, parameters, batch)
+            entry.rows_produced = answer.table.num_rows
         # statements may hold values in their text, so they are not in the log
         log.debug("session %d: %d rows in %.3f s", session.id, answer.table.num_rows, time.monotonic() - started)
         return answer

@@ -115,6 +115,9 @@ class Session:
         """Held while a statement runs: a session runs one at a time."""
         self.autocommit = True
         self.lock_timeout: float | None = None
+        self.query_tag = ""
+        self.warehouse: str | None = None
+        """The virtual warehouse that the client asked for: a name in the query log, and nothing else."""
         self.transaction: Transaction | None = None
         self.results = Results()
         self.last_used = time.monotonic()

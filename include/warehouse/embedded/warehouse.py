@@ -13,6 +13,7 @@ from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.ddl import Ddl
 from include.warehouse.embedded.execution import Executor
 from include.warehouse.embedded.files import checked_path
+from include.warehouse.embedded.query_log import QueryLog
 from include.warehouse.embedded.sessions import IDLE_TRANSACTION_S, Sessions
 from include.warehouse.embedded.stage_statements import StageStatements
 from include.warehouse.embedded.stages import StageKey, Stages
@@ -46,6 +47,7 @@ class Warehouse:
         self.sessions = Sessions(
             self.databases, self.stages, user=user, password=password, idle_transaction_s=idle_transaction_s
         )
+        self.query_log = QueryLog(self.databases)
         self.transfers = Transfers(self.stages, self.signer)
         self.executor = Executor(
             self.databases,
@@ -75,6 +77,7 @@ class Warehouse:
                 return
             self._closed = True
         self.sessions.close_all()
+        self.query_log.write()
         self.databases.close()
 
     def _presigned_urls(
