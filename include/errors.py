@@ -24,6 +24,10 @@ class WarehouseUnavailableError(WarehouseError):
     is_transient = True
 
 
+class PrivilegeError(WarehouseError):
+    """The session's role lacks a privilege, or has lost it meanwhile."""
+
+
 class LockNotAcquiredError(WarehouseError):
     """Other transactions held the pipeline's lock for longer than we wait."""
 

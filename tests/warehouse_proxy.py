@@ -24,7 +24,7 @@ from include.warehouse.embedded.server import RunningServer, listen
 
 _LOGIN = "/session/v1/login-request"
 _QUERY = "/queries/v1/query-request"
-_FILES = "/stages/"
+_FILES = "/stage/"
 
 
 class Fault(Enum):
@@ -57,6 +57,10 @@ class Asked:
     path: str
     body: bytes = field(repr=False)
     is_compressed: bool = False
+    request_id: str = ""
+    """The same when a client repeats it."""
+    client: str = ""
+    """What sent it, as it names itself."""
 
     @property
     def text(self) -> str:
@@ -67,6 +71,11 @@ class Asked:
     def sql(self) -> str | None:
         """The statement, if the request is one."""
         return str(json.loads(self.text)["sqlText"]) if self.path == _QUERY else None
+
+    @property
+    def is_download(self) -> bool:
+        """Whether it fetches an image by its signed URL; the connector fetches files otherwise."""
+        return self.method == "GET" and self.path.startswith(_FILES) and self.client.startswith("python-httpx")
 
     @property
     def is_login(self) -> bool:
@@ -81,8 +90,8 @@ class Proxy:
         upstream: The server's URL.
     """
 
-    slow_s = 3.0
-    """How long an answer that is slow takes."""
+    slow_s = 2.5
+    """How long an answer that is slow takes, in seconds."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
@@ -115,6 +124,8 @@ class Proxy:
             path=request.url.path,
             body=await request.body(),
             is_compressed=request.headers.get("Content-Encoding") == "gzip",
+            request_id=request.query_params.get("requestId", ""),
+            client=request.headers.get("User-Agent", ""),
         )
         self.asked.append(asked)
         fault = self.choose_fault(asked)

@@ -15,7 +15,13 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import tenacity
 from snowflake.connector import errors
 
-from include.errors import ConcurrentChangeError, LockNotAcquiredError, WarehouseError, WarehouseUnavailableError
+from include.errors import (
+    ConcurrentChangeError,
+    LockNotAcquiredError,
+    PrivilegeError,
+    WarehouseError,
+    WarehouseUnavailableError,
+)
 from include.warehouse.identifiers import with_identifiers
 
 log = logging.getLogger(__name__)
@@ -31,6 +37,7 @@ MAX_READ_TRIES = 3
 _CONFLICT_ERRNOS = frozenset({625})
 """Snowflake's 000625: a statement gave up waiting for a lock, after LOCK_TIMEOUT; on the embedded warehouse at once."""
 _NO_SUCH_OBJECT = 2003
+_NOT_PERMITTED = 3001
 _SESSION_LOST_ERRNOS = frozenset({250002, 390104, 390111, 390112, 390114})
 """The connection is closed, the session unknown (the warehouse was started again) or expired: a new one will do."""
 _BOUND_NAME = re.compile(r"%\(([a-z_0-9]+)\)s")
@@ -231,6 +238,9 @@ def translated(doing: str, error: errors.Error | OSError) -> WarehouseError:
     message = f"{doing}: {getattr(error, 'msg', None) or error}"
     if errno in _CONFLICT_ERRNOS:
         return _ConflictError(message)
+    if errno == _NOT_PERMITTED:
+        mend = "the role of the Airflow connection lacks a privilege: ./driftgate doctor NAME says how to grant it"
+        return PrivilegeError(f"{message} ({mend})")
     if errno == _NO_SUCH_OBJECT:
         message += " (is the pipeline set up? ./driftgate setup NAME)"
     lost = isinstance(error, OSError | errors.OperationalError | errors.InterfaceError) or errno in _SESSION_LOST_ERRNOS

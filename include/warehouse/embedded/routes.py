@@ -58,6 +58,7 @@ def application(warehouse: Warehouse) -> ASGIApp:
             Route("/healthz", _healthy, methods=["GET"]),
             Route("/session/v1/login-request", _answering(api.login), methods=["POST"]),
             Route("/session", _answering(api.session), methods=["POST"]),
+            Route("/session/token-request", _answering(api.renew), methods=["POST"]),
             Route("/session/heartbeat", _answering(api.heartbeat), methods=["POST"]),
             Route("/queries/v1/query-request", _answering(api.query), methods=["POST"]),
             Route("/queries/v1/abort-request", _answering(api.abort), methods=["POST"]),
@@ -145,7 +146,7 @@ class _Api:
         return {
             "data": {
                 "token": session.token,
-                "masterToken": session.token,
+                "masterToken": session.master_token,
                 "sessionId": session.id,
                 "serverVersion": SERVER_VERSION,
                 "parameters": [
@@ -171,6 +172,12 @@ class _Api:
         if request.query_params.get("delete"):
             await run_in_threadpool(self._warehouse.sessions.close, token)
         return {"data": None}
+
+    async def renew(self, request: Request) -> dict[str, Any]:
+        session = self._warehouse.sessions.renew(_token(request))
+        return {
+            "data": {"sessionToken": session.token, "masterToken": session.master_token, "sessionId": session.id},
+        }
 
     async def heartbeat(self, request: Request) -> dict[str, Any]:
         self._warehouse.sessions.get(_token(request))
