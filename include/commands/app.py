@@ -9,6 +9,7 @@ from rich.console import Console
 from include.commands import (
     accept,
     backtest,
+    cost,
     explain,
     history,
     labels,
@@ -64,6 +65,7 @@ app.command()(explain.explain)
 app.command()(accept.accept)
 app.command()(labels.labels)
 app.command()(backtest.backtest)
+app.command()(cost.cost)
 app.command()(reproduce.reproduce)
 app.command()(retention.prune)
 app.command()(retention.forget)

@@ -15,7 +15,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import tenacity
 from snowflake.connector import errors
 
-from include.errors import ConcurrentChangeError, LockNotAcquiredError, WarehouseError, WarehouseUnavailableError
+from include.errors import (
+    ConcurrentChangeError,
+    LockNotAcquiredError,
+    WarehouseError,
+    WarehouseUnavailableError,
+)
 from include.warehouse.identifiers import with_identifiers
 from include.warehouse.refusals import refusal_of
 

@@ -118,7 +118,7 @@ def _stored(
 
         run_id = run_id_of(context["dag"].dag_id, str(context["run_id"]))
         try:
-            with WarehouseHook.for_pipeline(config).session() as warehouse:
+            with WarehouseHook.for_task(config, context).session() as warehouse:
                 if untold is None:
                     close_run(warehouse, run_id=run_id, outcome=outcome)
                 else:

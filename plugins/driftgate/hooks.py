@@ -5,11 +5,14 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
+from include.catalog.runs import run_id_of
 from include.config import PipelineConfig
 from include.errors import ConfigError
 from include.warehouse.identifiers import pipeline_identifiers
+from include.warehouse.query_tag import QueryTag
 from include.warehouse.session import LOCK_PATIENCE_S, Warehouse
 
 LOGIN_TIMEOUT_S = 30
@@ -21,24 +24,35 @@ class WarehouseHook(SnowflakeHook):
     """Airflow's Snowflake hook with what Driftgate's statements rely on.
 
     Sessions are in UTC (an account's default is Los Angeles), wait a bounded time for locks and for the network, and
-    may speak plain HTTP when the connection's extra says `"protocol": "http"`, as the embedded warehouse does.
+    may speak plain HTTP when the connection's extra says `"protocol": "http"`, as the embedded warehouse does. Their
+    statements carry a tag that tells whose they are.
 
     Args:
         config: The pipeline in whose schema the sessions are.
+        tag: Whose statements they run; by default, those of the pipeline outside of any run.
     """
 
-    def __init__(self, *, config: PipelineConfig) -> None:
+    def __init__(self, *, config: PipelineConfig, tag: QueryTag | None = None) -> None:
         super().__init__(
             snowflake_conn_id=config.warehouse.conn_id,
             database=config.warehouse.database,
             schema=config.schema_name,
         )
         self._config = config
+        self._tag = tag or QueryTag(pipeline=config.name)
 
     @classmethod
     def for_pipeline(cls, config: PipelineConfig) -> Self:
         """Return the hook whose sessions are in the pipeline's schema."""
         return cls(config=config)
+
+    @classmethod
+    def for_task(cls, config: PipelineConfig, context: Context) -> Self:
+        """Return the hook for a task, which its statements then name."""
+        ti = context["ti"]
+        index = "" if ti.map_index is None or ti.map_index < 0 else f"[{ti.map_index}]"
+        run = run_id_of(context["dag"].dag_id, str(context["run_id"]))
+        return cls(config=config, tag=QueryTag(pipeline=config.name, run=run, task=f"{ti.task_id}{index}"))
 
     def _get_conn_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super()._get_conn_params()
@@ -52,6 +66,7 @@ class WarehouseHook(SnowflakeHook):
             **(parameters.get("session_parameters") or {}),
             "TIMEZONE": "UTC",
             "LOCK_TIMEOUT": int(LOCK_PATIENCE_S),
+            "QUERY_TAG": self._tag.to_json(),
         }
         return parameters
 

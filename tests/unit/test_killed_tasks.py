@@ -205,10 +205,8 @@ def made_by_setup(kind: str) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The stages' folders: shades of three colours, and in each a file that is no image."""
-    folder = tmp_path_factory.mktemp("stages")
+def put_shades(folder: Path) -> None:
+    """Fill the stages' folders: shades of three colours, and in each a file that is no image."""
     for name in ("new", *(f"train/{label}" for label in COLOURS)):
         (folder / name).mkdir(parents=True)
     for label, (red, green, blue) in COLOURS.items():
@@ -223,6 +221,13 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
     for broken in ("train/red/broken.png", "new/broken.png"):
         (folder / broken).write_bytes(b"no image")
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stages' folders: shades of three colours, and in each a file that is no image."""
+    folder = tmp_path_factory.mktemp("stages")
+    put_shades(folder)
     return folder
 
 

@@ -58,6 +58,7 @@ def application(warehouse: Warehouse) -> ASGIApp:
             Route("/healthz", _healthy, methods=["GET"]),
             Route("/session/v1/login-request", _answering(api.login), methods=["POST"]),
             Route("/session", _answering(api.session), methods=["POST"]),
+            Route("/session/token-request", _answering(api.renew), methods=["POST"]),
             Route("/session/heartbeat", _answering(api.heartbeat), methods=["POST"]),
             Route("/queries/v1/query-request", _answering(api.query), methods=["POST"]),
             Route("/queries/v1/abort-request", _answering(api.abort), methods=["POST"]),
@@ -149,7 +150,7 @@ class _Api:
         return {
             "data": {
                 "token": session.token,
-                "masterToken": session.token,
+                "masterToken": session.master_token,
                 "sessionId": session.id,
                 "serverVersion": SERVER_VERSION,
                 "parameters": [
@@ -175,6 +176,12 @@ class _Api:
         if request.query_params.get("delete"):
             await run_in_threadpool(self._warehouse.sessions.close, token)
         return {"data": None}
+
+    async def renew(self, request: Request) -> dict[str, Any]:
+        session = self._warehouse.sessions.renew(_token(request))
+        return {
+            "data": {"sessionToken": session.token, "masterToken": session.master_token, "sessionId": session.id},
+        }
 
     async def heartbeat(self, request: Request) -> dict[str, Any]:
         self._warehouse.sessions.get(_token(request))
@@ -227,7 +234,7 @@ class _Api:
 
     async def _run(self, session: Session, query_id: str, body: dict[str, Any]) -> Answer:
         try:
-            answer = await run_in_threadpool(self._execute, session, body)
+            answer = await run_in_threadpool(self._execute, session, query_id, body)
         except Exception as error:
             failure = translate(error)
             failure.query_id = query_id
@@ -238,14 +245,16 @@ class _Api:
         session.results.add(query_id, answer)
         return answer
 
-    def _execute(self, session: Session, body: dict[str, Any]) -> Answer:
+    def _execute(self, session: Session, query_id: str, body: dict[str, Any]) -> Answer:
         executor = self._warehouse.executor
         sql = str(body["sqlText"])
         started = time.monotonic()
         if body.get("describeOnly"):
             return executor.describe(session, sql)
         parameters, batch = wire.parameters_of(body.get("bindings"))
-        answer = executor.execute(session, sql, parameters, batch)
+        with self._warehouse.query_log.recorded(query_id, session, sql) as entry:
+            answer = executor.execute(session, sql, parameters, batch)
+            entry.rows_produced = answer.table.num_rows
         # statements may hold values in their text, so they are not in the log
         log.debug("session %d: %d rows in %.3f s", session.id, answer.table.num_rows, time.monotonic() - started)
         return answer

@@ -73,6 +73,8 @@ def set_parameter(session: Session, name: str, value: str | None) -> None:
         session.autocommit = wanted
     elif name == "LOCK_TIMEOUT":
         session.lock_timeout = None if value is None else _seconds(name, value)
+    elif name == "QUERY_TAG":
+        session.query_tag = value or ""
     elif name == "TIMEZONE" and value is not None and value.upper() not in {"UTC", "ETC/UTC"}:
         raise unsupported(f"TIMEZONE = '{value}': sessions here are in UTC; set TIMEZONE = 'UTC'")
 

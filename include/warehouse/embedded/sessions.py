@@ -124,6 +124,7 @@ class Session:
         self.id = number
         self.locks = locks
         self.token = secrets.token_urlsafe(32)
+        self.master_token = secrets.token_urlsafe(32)
         self.base = base
         self.duck = databases.connection()
         self.duck.execute(f"SET VARIABLE {BASE_VARIABLE} = ?", [base])
@@ -137,6 +138,7 @@ class Session:
         self.role = DEFAULT_ROLE
         self.compute: str | None = None
         """The current virtual warehouse."""
+        self.query_tag = ""
         self.transaction: Transaction | None = None
         self.results = Results()
         self.last_used = time.monotonic()
@@ -272,6 +274,21 @@ class Sessions:
             raise SnowflakeError("User must login again to access the service.", errno=390104, sqlstate="08001")
         session.last_used = time.monotonic()
         return session
+
+    def renew(self, master_token: str) -> Session:
+        """Give a session a new token in place of one that has expired; what it has open stays open.
+
+        Raises:
+            SnowflakeError: There is no session with this master token (390113).
+        """
+        with self._lock:
+            for session in self._sessions.values():
+                if hmac.compare_digest(session.master_token.encode(), master_token.encode()):
+                    del self._sessions[session.token]
+                    session.token = secrets.token_urlsafe(32)
+                    self._sessions[session.token] = session
+                    return session
+        raise SnowflakeError("Master token not found. User must login again.", errno=390113, sqlstate="08001")
 
     def close(self, token: str) -> None:
         """End a session; its open transaction is rolled back."""

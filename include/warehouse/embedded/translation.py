@@ -18,6 +18,7 @@ from sqlglot import Expr, exp
 
 from include.warehouse.embedded.directory_tables import CHANGES_FUNCTION, DIRECTORY_TABLE
 from include.warehouse.embedded.errors import SnowflakeError, compilation_error, syntax_error, unsupported
+from include.warehouse.embedded.query_history import replace_query_history
 from include.warehouse.embedded.rewriting import (
     drop_unenforced_constraints,
     keep_integer_sums,
@@ -124,6 +125,7 @@ class Translator:
     def translate(self, statement: Expr, parameters: list[Any] | None) -> list[Expr]:
         """Return the statements for DuckDB that do what a Snowflake statement does, mostly one."""
         self._replace_stage_references(statement)
+        replace_query_history(statement)
         quote_words_of_duckdb(statement)
         self._context.unqualify_temporary(statement)
         keep_integer_sums(statement)

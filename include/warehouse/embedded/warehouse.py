@@ -15,6 +15,7 @@ from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.ddl import Ddl
 from include.warehouse.embedded.execution import Executor
 from include.warehouse.embedded.files import checked_path
+from include.warehouse.embedded.query_log import QueryLog
 from include.warehouse.embedded.sessions import IDLE_TRANSACTION_S, Sessions
 from include.warehouse.embedded.stage_statements import StageStatements
 from include.warehouse.embedded.stages import StageKey, Stages
@@ -52,6 +53,7 @@ class Warehouse:
         self.sessions = Sessions(
             self.databases, self.stages, user=user, password=password, idle_transaction_s=idle_transaction_s
         )
+        self.query_log = QueryLog(self.databases)
         self.transfers = Transfers(self.stages, self.signer)
         self.streams = Streams(self.databases, self.stages)
         self.executor = Executor(
@@ -84,6 +86,7 @@ class Warehouse:
                 return
             self._closed = True
         self.sessions.close_all()
+        self.query_log.write()
         self.databases.close()
 
     def _presigned_urls(

@@ -93,7 +93,7 @@ def pipeline_task(config: PipelineConfig, context: Context) -> Iterator[Pipeline
     from driftgate.hooks import WarehouseHook
 
     try:
-        with WarehouseHook.for_pipeline(config).session() as warehouse:
+        with WarehouseHook.for_task(config, context).session() as warehouse:
             yield PipelineTask(context=context, warehouse=warehouse, file_config=config)
     except DriftgateError as error:
         if error.is_transient:
@@ -113,7 +113,7 @@ def pipeline_desk(config: PipelineConfig, context: Context) -> Iterator[Desk]:
     from driftgate.links import base_url
     from include.notify.desk import Desk
 
-    with WarehouseHook.for_pipeline(config).session() as warehouse:
+    with WarehouseHook.for_task(config, context).session() as warehouse:
         task = PipelineTask(context=context, warehouse=warehouse, file_config=config)
         yield Desk(warehouse=warehouse, store=task.store, config=config, base_url=base_url(), work_path=task.work_path)
 

@@ -1,0 +1,19 @@
+-- The statements of a pipeline that ended in a time range, by their query tag, with the warehouse that each ran on
+-- Bound: since, until, pipeline
+SELECT
+    QUERY_ID,
+    TRY_PARSE_JSON(QUERY_TAG):run::VARCHAR AS RUN_ID,
+    TRY_PARSE_JSON(QUERY_TAG):task::VARCHAR AS TASK,
+    WAREHOUSE_NAME AS WAREHOUSE,
+    WAREHOUSE_SIZE,
+    CONVERT_TIMEZONE('UTC', START_TIME)::TIMESTAMP_NTZ AS STARTED_AT,
+    CONVERT_TIMEZONE('UTC', END_TIME)::TIMESTAMP_NTZ AS ENDED_AT,
+    EXECUTION_TIME AS EXECUTION_MS
+FROM
+    TABLE(INFORMATION_SCHEMA.QUERY_HISTORY(
+        END_TIME_RANGE_START => TO_TIMESTAMP_LTZ(%(since)s),
+        END_TIME_RANGE_END => TO_TIMESTAMP_LTZ(%(until)s),
+        RESULT_LIMIT => 10000
+    ))
+WHERE TRY_PARSE_JSON(QUERY_TAG):driftgate::VARCHAR = %(pipeline)s
+ORDER BY START_TIME, QUERY_ID
