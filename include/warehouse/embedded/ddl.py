@@ -11,6 +11,8 @@ from include.warehouse.embedded.answers import Answer, succeeded
 from include.warehouse.embedded.changes import full_name
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import compilation_error, missing_object, syntax_error, unsupported
+from include.warehouse.embedded.function_statements import FunctionStatements
+from include.warehouse.embedded.functions import Functions
 from include.warehouse.embedded.sessions import Session
 from include.warehouse.embedded.stages import Stages
 from include.warehouse.embedded.translation import folded
@@ -52,9 +54,11 @@ def tables_to_lock(session: Session, statement: Expr) -> list[str]:
 class Ddl:
     """Runs them."""
 
-    def __init__(self, databases: Databases, stages: Stages) -> None:
+    def __init__(self, databases: Databases, stages: Stages, functions: Functions) -> None:
         self._databases = databases
         self._stages = stages
+        self._functions = functions
+        self._function_statements = FunctionStatements(functions, stages)
 
     def run(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
         """Run one statement; the session has no open transaction, and the caller holds the catalog's lock."""
@@ -65,6 +69,8 @@ class Ddl:
         kind = _kind(statement)
         if isinstance(statement, exp.Create | exp.Drop) and kind in {"DATABASE", "SCHEMA"}:
             return self._create_or_drop(session, statement, kind)
+        if isinstance(statement, exp.Create | exp.Drop) and kind == "FUNCTION":
+            return self._function_statements.run(session.context, statement)
         if isinstance(statement, exp.Command) and str(statement.this).upper() == "CREATE":
             raise unsupported(f"CREATE {str(statement.expression).split()[0].upper()}")
         return self._run_translated(session, statement, parameters)
@@ -100,6 +106,7 @@ class Ddl:
             session.use(None, None)
         self._databases.drop(name, if_exists=if_exists)
         self._stages.drop_all(name)
+        self._functions.drop_all(name)
         return succeeded(f"{name} successfully dropped.", type_id=_DDL)
 
     def _create_schema(self, session: Session, statement: exp.Create, database: str, schema: str) -> Answer:
@@ -122,6 +129,7 @@ class Ddl:
             session.use(database, None)
         session.duck.execute(f"DROP SCHEMA IF EXISTS {quoted(database)}.{quoted(schema)} CASCADE")
         self._stages.drop_all(database, schema)
+        self._functions.drop_all(database, schema)
         return succeeded(f"{schema} successfully dropped.", type_id=_DDL)
 
     def _run_translated(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:

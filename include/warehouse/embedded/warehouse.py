@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,11 +14,16 @@ from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.ddl import Ddl
 from include.warehouse.embedded.execution import Executor
 from include.warehouse.embedded.files import checked_path
+from include.warehouse.embedded.function_calls import FunctionCalls
+from include.warehouse.embedded.function_expansion import CALL_FUNCTION
+from include.warehouse.embedded.function_processes import FunctionProcesses
+from include.warehouse.embedded.functions import Functions
+from include.warehouse.embedded.scoped_urls import ScopedUrls
 from include.warehouse.embedded.sessions import IDLE_TRANSACTION_S, Sessions
 from include.warehouse.embedded.stage_statements import StageStatements
 from include.warehouse.embedded.stages import StageKey, Stages
 from include.warehouse.embedded.transfer import Transfers
-from include.warehouse.embedded.translation import PRESIGNED_URL_FUNCTION
+from include.warehouse.embedded.translation import PRESIGNED_URL_FUNCTION, SCOPED_URL_FUNCTION
 from include.warehouse.embedded.urls import MAX_SECONDS, Signer, StagedFile
 
 
@@ -43,26 +49,41 @@ class Warehouse:
         self.databases = Databases(root)
         self.signer = Signer.from_file(root / "url_secret")
         self.stages = Stages(self.databases, root)
+        self.functions = Functions(self.databases)
+        self.function_processes = FunctionProcesses()
+        self._scoped_urls = ScopedUrls(self.stages, self.signer)
+        self._calls = FunctionCalls(self.functions, self.stages, self._scoped_urls, self.function_processes)
         self.sessions = Sessions(
-            self.databases, self.stages, user=user, password=password, idle_transaction_s=idle_transaction_s
+            self.databases,
+            self.stages,
+            self.functions,
+            user=user,
+            password=password,
+            idle_transaction_s=idle_transaction_s,
         )
         self.transfers = Transfers(self.stages, self.signer)
         self.executor = Executor(
             self.databases,
             self.sessions,
             StageStatements(self.stages, self.transfers),
-            Ddl(self.databases, self.stages),
+            Ddl(self.databases, self.stages, self.functions),
             Changes(self.stages),
         )
         self._urls = urls
         self._closed = False
         self._lock = threading.Lock()
         text: Final = "VARCHAR"
+        self._offer(PRESIGNED_URL_FUNCTION, self._presigned_urls, [text, text, text, "BIGINT"])
+        self._offer(SCOPED_URL_FUNCTION, self._scoped_urls_of, [text, text, text])
+        self._offer(CALL_FUNCTION, self._calls.run, [text, text])
+
+    def _offer(self, name: str, function: Callable[..., pa.Array], arguments: list[str]) -> None:
+        """Let DuckDB call a function of ours, many rows at a time, that returns text."""
         self.databases.duck.create_function(
-            PRESIGNED_URL_FUNCTION,
-            self._presigned_urls,
-            [text, text, text, "BIGINT"],
-            text,
+            name,
+            function,
+            arguments,
+            "VARCHAR",
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
             side_effects=True,
@@ -74,6 +95,7 @@ class Warehouse:
             if self._closed:
                 return
             self._closed = True
+        self.function_processes.close()
         self.sessions.close_all()
         self.databases.close()
 
@@ -93,6 +115,16 @@ class Warehouse:
         urls = [
             None if path is None or seconds is None else self._presigned_url(base, keys[name], path, seconds)
             for base, name, path, seconds in zip(*columns, strict=True)
+        ]
+        return pa.array(urls, pa.string())
+
+    def _scoped_urls_of(self, base: pa.ChunkedArray, stage: pa.ChunkedArray, path: pa.ChunkedArray) -> pa.Array:
+        """Return a URL for each row: what the translation makes of BUILD_SCOPED_FILE_URL."""
+        keys = {name: StageKey(*json.loads(name)) for name in stage.unique().to_pylist()}
+        columns = (column.to_pylist() for column in (base, stage, path))
+        urls = [
+            None if path is None else self._scoped_urls.url(base, keys[name], path)
+            for base, name, path in zip(*columns, strict=True)
         ]
         return pa.array(urls, pa.string())
 
