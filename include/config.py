@@ -27,6 +27,7 @@ from include.config_parts import (
     Part,
     PreprocessingConfig,
     PromotionConfig,
+    RegistryConfig,
     RetrainingConfig,
     SplitConfig,
     StagesConfig,
@@ -65,6 +66,7 @@ class PipelineConfig(Part):
     drift: DriftConfig = DriftConfig()
     retraining: RetrainingConfig = RetrainingConfig()
     promotion: PromotionConfig = PromotionConfig()
+    registry: RegistryConfig = RegistryConfig()
     approvers: ApproversConfig = ApproversConfig()
     notify: NotifyConfig = NotifyConfig()
     store: StoreConfig = StoreConfig()

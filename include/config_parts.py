@@ -198,6 +198,13 @@ class PromotionConfig(Part):
     """Of so many first windows one that the version before answers better rolls a new champion back; 0: none does."""
 
 
+class RegistryConfig(Part):
+    """Where else the champion is, besides the ledger."""
+
+    function: Identifier | None = "CLASSIFY"
+    """The function that SQL calls to have a staged file answered by the champion; null: none is made."""
+
+
 class Approver(Part):
     """A user of Airflow; in a pipeline file a name alone will do where users are known by it."""
 

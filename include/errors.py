@@ -100,6 +100,16 @@ class PromotionRefusedError(DriftgateError):
     """Another version became champion since the challenger was evaluated."""
 
 
+class UnofferedPackageError(DriftgateError):
+    """The account offers no usable version of a package that the published function needs."""
+
+
+class ChampionMovedError(DriftgateError):
+    """The champion changed again and again while it was published."""
+
+    is_transient = True
+
+
 class TooFewApproversError(DriftgateError):
     """So few people may answer a request that it can never be approved."""
 

@@ -98,7 +98,7 @@ class _Classifier:
         preprocessing = self._card.preprocessing
         try:
             with SnowflakeFile.open(url, "rb") as file:
-                content = file.read(MAX_BYTES + 1)
+                content = bytes(file.read(MAX_BYTES + 1))
         except Exception as error:  # noqa: BLE001 - which types Snowflake raises for a file that is gone is not documented
             return _Unread(f"cannot be read: {error}")
         try:

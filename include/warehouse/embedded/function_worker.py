@@ -120,7 +120,7 @@ def main() -> None:
             handler = handler or _handler(sys.argv[1], Path(str(sys._xoptions[_IMPORTS])))
             SnowflakeFile.opened_by = request["files"]
             answered = _answers(handler, request["rows"])
-            answer = {"values": [None if value is None else json.dumps(value) for value in answered]}
+            answer: dict[str, Any] = {"values": [None if value is None else json.dumps(value) for value in answered]}
         except Exception as error:  # noqa: BLE001 - the client is told, whatever it is
             last = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{Path(last.filename).name}, line {last.lineno}"

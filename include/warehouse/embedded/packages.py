@@ -25,15 +25,16 @@ class Package(NamedTuple):
 @cache
 def installed_packages() -> tuple[Package, ...]:
     """Return the packages, sorted by name."""
-    found = {_SNOWPARK: Package(_SNOWPARK, "1.0.0")}  # what a worker has of it, see `function_worker.SnowflakeFile`
+    # what a worker has of it, see `function_worker.SnowflakeFile`
+    found: dict[str, Package] = {_SNOWPARK: Package(_SNOWPARK, "1.0.0")}
     for distribution in distributions():
-        name = canonicalize_name(distribution.metadata["Name"] or "")
+        installed_as = canonicalize_name(distribution.metadata["Name"] or "")
         try:
             version = Version(distribution.version).public
         except InvalidVersion:
             continue
-        name = _NAMES_OF_CONDA.get(name, name)
-        found[name] = Package(name, version)
+        name = _NAMES_OF_CONDA.get(installed_as, installed_as)
+        found.setdefault(name, Package(name, version))
     return tuple(found[name] for name in sorted(found))
 
 

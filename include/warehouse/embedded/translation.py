@@ -19,6 +19,7 @@ from sqlglot import Expr, exp
 from include.warehouse.embedded.errors import SnowflakeError, compilation_error, syntax_error, unsupported
 from include.warehouse.embedded.function_expansion import expand_calls
 from include.warehouse.embedded.functions import Functions
+from include.warehouse.embedded.information_schema import replace_views
 from include.warehouse.embedded.rewriting import (
     drop_unenforced_constraints,
     keep_integer_sums,
@@ -127,6 +128,7 @@ class Translator:
     def translate(self, statement: Expr, parameters: list[Any] | None) -> list[Expr]:
         """Return the statements for DuckDB that do what a Snowflake statement does, mostly one."""
         expand_calls(statement, self._functions, self._context.database, self._context.schema)
+        replace_views(statement, self._functions, self._context.database)
         self._replace_stage_references(statement)
         quote_words_of_duckdb(statement)
         self._context.unqualify_temporary(statement)

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
@@ -77,7 +77,7 @@ class Warehouse:
         self._offer(SCOPED_URL_FUNCTION, self._scoped_urls_of, [text, text, text])
         self._offer(CALL_FUNCTION, self._calls.run, [text, text])
 
-    def _offer(self, name: str, function: Callable[..., pa.Array], arguments: list[str]) -> None:
+    def _offer(self, name: str, function: Callable[..., pa.Array], arguments: list[Any]) -> None:
         """Let DuckDB call a function of ours, many rows at a time, that returns text."""
         self.databases.duck.create_function(
             name,
