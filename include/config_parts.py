@@ -203,6 +203,8 @@ class RegistryConfig(Part):
 
     function: Identifier | None = "CLASSIFY"
     """The function that SQL calls to have a staged file answered by the champion; null: none is made."""
+    publish: Literal["none", "snowflake"] = "none"
+    """Whether Snowflake's Model Registry has the champion, too: that takes an environment of its own, see ADR 035."""
 
 
 class Approver(Part):

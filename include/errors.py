@@ -104,6 +104,10 @@ class UnofferedPackageError(DriftgateError):
     """The account offers no usable version of a package that the published function needs."""
 
 
+class ModelRegistryError(DriftgateError):
+    """Snowflake's Model Registry refuses a version, or is reached from an environment that does not do."""
+
+
 class ChampionMovedError(DriftgateError):
     """The champion changed again and again while it was published."""
 

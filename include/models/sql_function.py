@@ -49,10 +49,12 @@ def classify(batch: pd.DataFrame) -> pd.Series:
     Raises:
         ArtefactError: The model's files are not those that the function was made for.
     """
+    folder = Path(sys._xoptions["snowflake_import_directory"])
     answers: list[dict[str, Any] | None] = [None] * len(batch)
     for prefix, rows in batch.groupby(1).groups.items():
         places = batch.index.get_indexer(rows)
-        for place, answer in zip(places, _classifier(str(prefix)).answers(list(batch[0].loc[rows])), strict=True):
+        classifier = load_classifier(folder, str(prefix))
+        for place, answer in zip(places, classifier.answers(list(batch[0].loc[rows])), strict=True):
             answers[place] = answer
     return pd.Series(answers, dtype=object)
 
@@ -63,16 +65,23 @@ classify._sf_max_batch_size = MAX_BATCH  # type: ignore[attr-defined]
 
 
 @cache
-def _classifier(prefix: str) -> "_Classifier":
-    """Load a model, once for a process."""
+def load_classifier(folder: Path, prefix: str) -> "Classifier":
+    """Load a model, once for a process.
+
+    Args:
+        folder: Where its files are.
+        prefix: What their names begin with.
+
+    Raises:
+        ArtefactError: There are no such files, or they are not what the prefix says.
+    """
     found = _PREFIX.fullmatch(prefix)
     if not found:
         raise ArtefactError(f"{prefix!r} does not name the files of a model: v<version>_<SHA-256 of its card>_")
-    folder = Path(sys._xoptions["snowflake_import_directory"])
-    return _Classifier(load(folder, sha256=found["card_sha256"], prefix=prefix), version=int(found["version"]))
+    return Classifier(load(folder, sha256=found["card_sha256"], prefix=prefix), version=int(found["version"]))
 
 
-class _Classifier:
+class Classifier:
     """A version, ready to answer."""
 
     def __init__(self, loaded: LoadedModel, *, version: int) -> None:
@@ -82,7 +91,7 @@ class _Classifier:
         self._network = FromPixels(SplitNetwork(loaded.model, want_features=False), card.normalisation).eval()
 
     def answers(self, urls: list[str | None]) -> list[dict[str, Any] | None]:
-        """Return what a row of the function's answer holds, for each URL."""
+        """Return for each URL what `classify` does."""
         read = [None if url is None else self._read(url) for url in urls]
         pixels = [image for image in read if isinstance(image, np.ndarray)]
         classified = iter(self._classified(np.stack(pixels)) if pixels else ())

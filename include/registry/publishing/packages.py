@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from packaging.version import InvalidVersion, Version
@@ -72,8 +72,16 @@ def choose_packages(warehouse: Warehouse, *, architecture: str) -> tuple[str, ..
 
 def _chosen(name: str, offered: Sequence[str], own: str | None) -> str:
     usable = _usable(name, offered)
-    here = Version(version(own)).public if own else None
+    here = _installed(own) if own else None
     return here if here in usable else max(usable, key=Version)
+
+
+def _installed(package: str) -> str | None:
+    """Return the version of a package in this environment: that of snowflake-ml-python has no torch."""
+    try:
+        return Version(version(package)).public
+    except PackageNotFoundError:
+        return None
 
 
 def _usable(name: str, offered: Sequence[str]) -> list[str]:

@@ -6,7 +6,9 @@ statement: a call sees the version before or the version after, never half of on
 
 import logging
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,17 +78,37 @@ def publish_champion(warehouse: Warehouse, *, function: Identifier) -> Publicati
         WarehouseError: The account refuses the function; the one that users call is what it was.
         ChampionMovedError: The champion changed again and again.
     """
+    champion = until_it_stays(warehouse, partial(_publish, warehouse, function=function), where=function)
+    if champion is None:
+        return None
+    publication = Publication(function=function, version=champion.version)
+    log.info("%s", publication.sentence)
+    return publication
+
+
+def until_it_stays(warehouse: Warehouse, publish: Callable[[Champion], None], *, where: str) -> Champion | None:
+    """Publish the champion, and whoever becomes champion meanwhile.
+
+    Args:
+        warehouse: A session, not in a transaction.
+        publish: How a champion is published.
+        where: What shows it, for the message.
+
+    Returns:
+        Who is champion, and published; None: there is no champion.
+
+    Raises:
+        ChampionMovedError: The champion changed again and again.
+    """
     champion = read_champion(warehouse)
     for _ in range(_MAX_SWITCHES):
         if champion is None:
             return None
-        _publish(warehouse, champion, function)
+        publish(champion)
         published, champion = champion, read_champion(warehouse)
         if champion is not None and champion.version == published.version:
-            publication = Publication(function=function, version=champion.version)
-            log.info("%s", publication.sentence)
-            return publication
-    raise ChampionMovedError(f"the champion changed {_MAX_SWITCHES} times while {function} was published: try again")
+            return champion
+    raise ChampionMovedError(f"the champion changed {_MAX_SWITCHES} times while {where} was published: try again")
 
 
 def published_version(warehouse: Warehouse, *, function: Identifier) -> int | None:
@@ -96,7 +118,7 @@ def published_version(warehouse: Warehouse, *, function: Identifier) -> int | No
     return int(words[1]) if len(words) > 1 and words[0] == "version" and words[1].isdigit() else None
 
 
-def _publish(warehouse: Warehouse, champion: Champion, function: Identifier) -> None:
+def _publish(warehouse: Warehouse, champion: Champion, *, function: Identifier) -> None:
     """Make the function of a version, unless it is there, and let the one that users call name it."""
     version_function = f"{function}_V{champion.version}"
     # without the handler's digest a new release would go on with the code of an old one
@@ -124,14 +146,13 @@ def _comments(warehouse: Warehouse, *functions: str) -> dict[str, str | None]:
 def _create_version_function(warehouse: Warehouse, champion: Champion, name: str, *, comment: str) -> None:
     """Make the function of a version, and let it load its model: what fails, fails before users could call it."""
     packages = choose_packages(warehouse, architecture=champion.config.model.architecture)
-    model = f"v{champion.version}_{champion.sha256}_"
-    names = _upload(warehouse, champion, model)
+    names = _upload(warehouse, champion)
     identifiers = {"version_function": quote_identifier(name)}
     warehouse.run(
         "publish/create_version_function",
         identifiers={
             **identifiers,
-            "model": quote_identifier(model).lower(),
+            "model": quote_identifier(model_prefix(champion)).lower(),
             "comment": function_comment(comment),
             "imports": quote_imports(MODELS_STAGE, [f"{FUNCTIONS_PATH}/{file}" for file in names]),
             "packages": quote_packages(packages),
@@ -141,13 +162,11 @@ def _create_version_function(warehouse: Warehouse, champion: Champion, name: str
     log.info("made %s of %d files with %s", name, len(names), ", ".join(packages))
 
 
-def _upload(warehouse: Warehouse, champion: Champion, model: str) -> list[str]:
+def _upload(warehouse: Warehouse, champion: Champion) -> list[str]:
     """Upload what a version's function imports, and return the files' names, each of which says which version it is."""
     with tempfile.TemporaryDirectory(prefix="driftgate-") as name:
         folder = Path(name)
-        download_files(warehouse, champion.artifact_path, folder)
-        wanted = [file for file in (CARD_FILE, WEIGHTS_FILE, PROJECTION_FILE) if (folder / file).is_file()]
-        files = [(folder / file).rename(folder / f"{model}{file}") for file in wanted]
+        files = fetch_model(warehouse, champion, folder)
         archive = handler_archive()
         files.append(folder / archive.name)
         files[-1].write_bytes(archive.content)
@@ -155,3 +174,15 @@ def _upload(warehouse: Warehouse, champion: Champion, model: str) -> list[str]:
         for file in files:
             warehouse.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
     return [file.name for file in files]
+
+
+def model_prefix(champion: Champion) -> str:
+    """Return what the names of a version's files begin with where the handler finds them."""
+    return f"v{champion.version}_{champion.sha256}_"
+
+
+def fetch_model(warehouse: Warehouse, champion: Champion, folder: Path) -> list[Path]:
+    """Download what the handler needs of a version, under the names by which it finds it."""
+    download_files(warehouse, champion.artifact_path, folder)
+    wanted = [file for file in (CARD_FILE, WEIGHTS_FILE, PROJECTION_FILE) if (folder / file).is_file()]
+    return [(folder / file).rename(folder / f"{model_prefix(champion)}{file}") for file in wanted]
