@@ -57,8 +57,9 @@ class FunctionProcesses:
         self._closed = threading.Event()
         self._reaper: threading.Thread | None = None
 
-    def __len__(self) -> int:
-        """Return how many processes run."""
+    @property
+    def n_running(self) -> int:
+        """How many processes run."""
         with self._lock:
             return len(self._workers)
 
