@@ -9,7 +9,7 @@ import pytest
 
 from driftgate.hooks import WarehouseHook
 from include.config import PipelineConfig
-from include.warehouse.identifiers import WORK_STAGE, pipeline_identifiers, stage_location
+from include.warehouse.identifiers import WORK_STAGE, pipeline_identifiers, quote_imports, stage_location
 from include.warehouse.loading import (
     LOADED_FEATURES,
     LOADED_KEYS,
@@ -64,6 +64,7 @@ VALUES: dict[str, Any] = {
     "first_commit_seq": 1,
     "fitted_path": "fitted/ab12.safetensors",
     "from_version": None,
+    "functions": ["CLASSIFY", "CLASSIFY_V1"],
     "held_out": "{}",
     "image_statistics": "{}",
     "incoming_stage": "INCOMING_IMAGES",
@@ -90,6 +91,7 @@ VALUES: dict[str, Any] = {
     "original_accuracy": 0.9,
     "outcome": "it's done",
     "p_value": 0.01,
+    "packages": ["numpy", "pytorch"],
     "preprocessing_digest": "d0",
     "preprocessing_digests": ["d0", "d1"],
     "reason": None,
@@ -169,7 +171,7 @@ def staged(session: Warehouse, folder: Path) -> None:
         write_rows(file, table, [row])
         location = {"location": stage_location(WORK_STAGE, f"{file.stem}/")}
         session.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
-    session.run("stages/put_file", file_url=f"file://{file}", identifiers={"location": _STAGED})
+        session.run("stages/put_file", file_url=f"file://{file}", identifiers={"location": _STAGED})
 
 
 @pytest.fixture
@@ -177,6 +179,9 @@ def prepared(session: Warehouse, staged: None) -> Iterator[Warehouse]:
     """A session in which all temporary tables are there and empty."""
     for table in ROWS:
         session.run(table.create)
+    # a version's function that needs no model
+    identifiers = {"function": "CLASSIFY_V1", "version_function": "PARSE_JSON", "comment": "version 1"}
+    session.run("publish/create_function", identifiers=identifiers)
     yield session
     session.run("lock/roll_back")
 
@@ -188,6 +193,12 @@ def test_a_statement_runs(prepared: Warehouse, config: PipelineConfig, folder: P
     identifiers = {
         **pipeline_identifiers(config),
         "column": "SHARPNESS",
+        "comment": "version 1",
+        "function": "CLASSIFY",
+        "imports": quote_imports(WORK_STAGE, ["staged/copy_loaded_keys.parquet"]),
+        "model": "v1_ab12_",
+        "packages": "'numpy'",
+        "version_function": "CLASSIFY_V1",
         "stage": "TRAINING_IMAGES",
         "url": f"file://{folder}/train/",
         "location": stage_location(WORK_STAGE, f"{statement}/") if is_copy else _STAGED,

@@ -111,6 +111,12 @@ def until_it_stays(warehouse: Warehouse, publish: Callable[[Champion], None], *,
     raise ChampionMovedError(f"the champion changed {_MAX_SWITCHES} times while {where} was published: try again")
 
 
+def read_publication(warehouse: Warehouse, *, function: Identifier | None) -> Publication | None:
+    """Return what is published under a name; None: nothing of ours."""
+    version = published_version(warehouse, function=function) if function else None
+    return Publication(function=str(function), version=version) if version else None
+
+
 def published_version(warehouse: Warehouse, *, function: Identifier) -> int | None:
     """Return the version by which a function answers; None: it is not there, or is none of ours."""
     comment = _comments(warehouse, function).get(function)

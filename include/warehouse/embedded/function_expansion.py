@@ -13,7 +13,7 @@ from include.warehouse.embedded.functions import Function, FunctionKey, Function
 CALL_FUNCTION: Final = "embedded_call_function"
 """The name by which DuckDB knows what `function_calls.FunctionCalls.run` does."""
 
-_MAX_EXPANSIONS: Final = 1000
+_MAX_EXPANSIONS: Final = 200
 _JSON_TYPES: Final = frozenset({"OBJECT", "VARIANT", "ARRAY"})
 
 

@@ -57,23 +57,21 @@ class FunctionProcesses:
         self._closed = threading.Event()
         self._reaper: threading.Thread | None = None
 
-    def __len__(self) -> int:
-        """Return how many processes run."""
-        with self._lock:
-            return len(self._workers)
-
     def call(self, function: Function, imports: Sequence[Path], batch: Batch) -> list[str | None]:
         """Return the value of each row, as JSON.
 
         Raises:
             SnowflakeError: The function raised, took too long, or has ended its process (100357).
         """
-        worker = self._worker(function, imports)
-        try:
-            return worker.ask(batch, seconds=self._batch_s)
-        finally:
-            if not worker.is_alive:
-                self._end(function.identity, worker)
+        while True:
+            worker = self._worker(function, imports)
+            try:
+                return worker.ask(batch, seconds=self._batch_s)
+            except _EndedError:  # it was idle until now
+                log.debug("the worker of %s has just ended, another one is started", worker.name)
+            finally:
+                if not worker.is_alive:
+                    self._end(function.identity, worker)
 
     def close(self) -> None:
         """End all workers."""
@@ -82,6 +80,7 @@ class FunctionProcesses:
             workers = list(self._workers.values())
             self._workers.clear()
         for worker in workers:
+            worker.kill()
             worker.end()
 
     def _worker(self, function: Function, imports: Sequence[Path]) -> "_Worker":
@@ -111,6 +110,10 @@ class FunctionProcesses:
             for identity, worker in idle:
                 log.info("the worker of %s ends: it was idle", worker.name)
                 self._end(identity, worker)
+
+
+class _EndedError(Exception):
+    """A worker was asked after its end."""
 
 
 class _Worker:
@@ -145,33 +148,41 @@ class _Worker:
 
         Raises:
             SnowflakeError: See `FunctionProcesses.call`.
+            _EndedError: It has ended before.
         """
         with self._lock:
+            if not self.is_alive:
+                raise _EndedError
             timed_out = threading.Event()
-            timer = threading.Timer(seconds, self._kill, [timed_out])
+            timer = threading.Timer(seconds, self._give_up, [timed_out])
             timer.start()
             try:
                 answer = self._exchanged(batch)
             finally:
                 timer.cancel()
                 self._last_used = time.monotonic()
+            self.is_alive = answer is not None
         if answer is None:
-            self.is_alive = False
             raise _failure(self.name, self._why(seconds, timed_out=timed_out.is_set()))
         if "error" in answer:
             raise _failure(self.name, str(answer["error"]))
         values: list[str | None] = answer["values"]
         return values
 
-    def end(self) -> None:
-        """End it, whatever it does."""
-        self.is_alive = False
+    def kill(self) -> None:
+        """Let what it does fail at once."""
         self._process.kill()
-        self._process.wait()
-        for pipe in (self._requests, self._answers):
-            with suppress(OSError):
-                pipe.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def end(self) -> None:
+        """End it when it has done what it does."""
+        with self._lock:
+            self.is_alive = False
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._requests, self._answers):
+                with suppress(OSError):
+                    pipe.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _exchanged(self, batch: Batch) -> dict[str, Any] | None:
         """Return what it answers; None: it has ended."""
@@ -191,9 +202,9 @@ class _Worker:
         answer: dict[str, Any] = json.loads(content)
         return answer
 
-    def _kill(self, timed_out: threading.Event) -> None:
+    def _give_up(self, timed_out: threading.Event) -> None:
         timed_out.set()
-        self._process.kill()
+        self.kill()
 
     def _why(self, seconds: float, *, timed_out: bool) -> str:
         if timed_out:

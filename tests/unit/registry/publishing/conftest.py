@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from include.catalog.plan import pending_images
-from include.catalog.sync import sync_stage
 from include.config import PipelineConfig
 from include.images.preprocessing import preprocessing_digest
 from include.models.architectures import build
@@ -65,7 +64,6 @@ def answer_new_images(warehouse: Warehouse, store: FileStore, config: PipelineCo
     """A function that answers the incoming images as the tasks do."""
 
     def answer(version: int) -> None:
-        sync_stage(warehouse, config.stages.incoming, labels=None, accept_removals=False)
         [batch] = write_batches(
             store, [pending_images(warehouse, config)], preprocessing=config.preprocessing, version=version
         )
