@@ -30,12 +30,12 @@ from driftgate.operators.commit_predictions import CommitPredictionsOperator
 from driftgate.operators.deliver_alerts import DeliverAlertsOperator
 from driftgate.operators.plan import PlanOperator
 from driftgate.operators.predict import PredictOperator
-from driftgate.operators.publish import PublishOperator
 from driftgate.operators.report_failures import ReportFailuresOperator
 from driftgate.operators.request_labels import RequestLabelsOperator
 from driftgate.operators.rescore import RescoreOperator
 from driftgate.operators.roll_back import RollBackOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
+from driftgate.publishing import publishing_tasks
 from include.config import PipelineConfig
 
 
@@ -75,7 +75,7 @@ def inference_dag(config: PipelineConfig) -> DAG:
         )
         roll_back = RollBackOperator(task_id="roll_back", config=config, check=check_drift.output)
         rescore = RescoreOperator(task_id="rescore", config=config, rollback=roll_back.output)
-        publish = PublishOperator(task_id="publish", config=config)
+        publishing = publishing_tasks(config)
         request_retraining = TriggerDagRunOperator(
             task_id="request_retraining",
             trigger_dag_id=f"{config.name}_training",
@@ -96,9 +96,9 @@ def inference_dag(config: PipelineConfig) -> DAG:
 
         sync_catalog >> plan >> predict >> commit >> check_drift
         plan >> check_drift >> [roll_back, request_retraining, request_labels, alert, nothing]
-        roll_back >> publish
+        roll_back >> publishing
         # What fails before and between these makes one of them fail with it.
-        acting = [rescore, publish, request_retraining, request_labels, alert, nothing]
+        acting = [rescore, *publishing, request_retraining, request_labels, alert, nothing]
         [predict, *acting] >> report_failures
         # After acting, too: report_failures runs as soon as one task has failed.
         [*acting, report_failures] >> deliver_alerts

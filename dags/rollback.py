@@ -24,9 +24,9 @@ from airflow.sdk import DAG, Param
 
 from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.deliver_alerts import DeliverAlertsOperator
-from driftgate.operators.publish import PublishOperator
 from driftgate.operators.rescore import RescoreOperator
 from driftgate.operators.roll_back import RollBackOperator, tell_failed_rollback
+from driftgate.publishing import publishing_tasks
 from include.config import PipelineConfig
 
 
@@ -60,11 +60,11 @@ def rollback_dag(config: PipelineConfig) -> DAG:
         rescore = RescoreOperator(
             task_id="rescore", config=config, rollback=roll_back.output, on_failure_callback=tell_failure
         )
-        publish = PublishOperator(task_id="publish", config=config, on_failure_callback=tell_failure)
+        publishing = publishing_tasks(config, on_failure_callback=tell_failure)
         deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
 
-        roll_back >> publish
-        [rescore, publish] >> deliver_alerts
+        roll_back >> publishing
+        [rescore, *publishing] >> deliver_alerts
     return dag
 
 

@@ -42,9 +42,9 @@ from driftgate.operators.needs_promotion_approval import NeedsPromotionApprovalO
 from driftgate.operators.open_run import OpenRunOperator
 from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.promote import PromoteOperator
-from driftgate.operators.publish import PublishOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from driftgate.operators.train import TrainOperator
+from driftgate.publishing import publishing_tasks
 from include.config import PipelineConfig
 from include.config_parts import Strategy
 
@@ -143,7 +143,7 @@ def training_dag(config: PipelineConfig) -> DAG:
         promotion_not_needed = EmptyOperator(task_id="promotion_not_needed")
         # One of the two before it is always skipped; with both skipped, after a rejection, it is, too.
         promote = PromoteOperator(task_id="promote", config=config, evaluated_by="evaluate")
-        publish = PublishOperator(task_id="publish", config=config)
+        publishing = publishing_tasks(config)
         announce = AnnounceOperator(
             task_id="announce",
             config=config,
@@ -156,9 +156,9 @@ def training_dag(config: PipelineConfig) -> DAG:
         open_run >> needs_approval >> [*retraining.first, not_needed]
         [retraining.approvals[-1], not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate
         evaluate >> check_cure >> needs_promotion_approval >> [*promotion.first, promotion_not_needed]
-        [promotion.approvals[-1], promotion_not_needed] >> promote >> publish
+        [promotion.approvals[-1], promotion_not_needed] >> promote >> publishing
         # preprocess, too: if one of its batches fails, publish is done with before the others are.
-        [preprocess, publish, *retraining.rejections, *promotion.rejections] >> announce >> deliver_alerts
+        [preprocess, *publishing, *retraining.rejections, *promotion.rejections] >> announce >> deliver_alerts
     return dag
 
 

@@ -68,15 +68,31 @@ class WarehouseHook(SnowflakeHook):
         from include.warehouse.session import translated
 
         try:
-            connection = self.get_conn()
-        except AirflowNotFoundException as error:
-            raise ConfigError(
-                f"Airflow has no connection {self.get_conn_id()!r}, which pipeline {self._config.name} names: add it "
-                "in the UI under Admin, Connections, or as AIRFLOW_CONN_" + self.get_conn_id().upper()
-            ) from error
+            with self._named():
+                connection = self.get_conn()
         except (errors.Error, OSError) as error:
             raise translated(f"connection {self.get_conn_id()!r}", error) from error
         try:
             yield Warehouse(connection, pipeline_identifiers(self._config))
         finally:
             connection.close()
+
+    def connection_parameters(self) -> dict[str, Any]:
+        """Return what the connector is given, secrets included, for another process that opens a session of its own.
+
+        Raises:
+            ConfigError: Airflow has no such connection.
+        """
+        with self._named():
+            return self._get_conn_params()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Say how a connection that is not there is added."""
+        try:
+            yield
+        except AirflowNotFoundException as error:
+            raise ConfigError(
+                f"Airflow has no connection {self.get_conn_id()!r}, which pipeline {self._config.name} names: add it "
+                "in the UI under Admin, Connections, or as AIRFLOW_CONN_" + self.get_conn_id().upper()
+            ) from error
