@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from include.config_types import Identifier
-from include.errors import ChampionMovedError
+from include.errors import ChampionMovedError, WarehouseError
 from include.handover import Handover
 from include.models.artefact_files import CARD_FILE, PROJECTION_FILE, WEIGHTS_FILE
 from include.registry.ledger import Champion, read_champion
@@ -134,6 +134,7 @@ def _publish(warehouse: Warehouse, champion: Champion, *, function: Identifier) 
     if found.get(version_function) != of_version:
         _create_version_function(warehouse, champion, version_function, comment=of_version)
     if found.get(function) != of_function:
+        _let_load(warehouse, version_function)
         warehouse.run(
             "publish/create_function",
             identifiers={
@@ -150,22 +151,31 @@ def _comments(warehouse: Warehouse, *functions: str) -> dict[str, str | None]:
 
 
 def _create_version_function(warehouse: Warehouse, champion: Champion, name: str, *, comment: str) -> None:
-    """Make the function of a version, and let it load its model: what fails, fails before users could call it."""
+    """Make the function of a version."""
     packages = choose_packages(warehouse, architecture=champion.config.model.architecture)
     names = _upload(warehouse, champion)
-    identifiers = {"version_function": quote_identifier(name)}
     warehouse.run(
         "publish/create_version_function",
         identifiers={
-            **identifiers,
+            "version_function": quote_identifier(name),
             "model": quote_identifier(model_prefix(champion)).lower(),
             "comment": function_comment(comment),
             "imports": quote_imports(MODELS_STAGE, [f"{FUNCTIONS_PATH}/{file}" for file in names]),
             "packages": quote_packages(packages),
         },
     )
-    warehouse.fetch("publish/select_trial", _Answer, identifiers=identifiers)
     log.info("made %s of %d files with %s", name, len(names), ", ".join(packages))
+
+
+def _let_load(warehouse: Warehouse, name: str) -> None:
+    """Let the function of a version load its model: what fails, fails before users could call it."""
+    identifiers = {"version_function": quote_identifier(name)}
+    try:
+        warehouse.fetch("publish/select_trial", _Answer, identifiers=identifiers)
+    except WarehouseError as error:
+        if not error.is_transient:  # the next try makes it anew
+            warehouse.run("publish/drop_version_function", identifiers=identifiers)
+        raise
 
 
 def _upload(warehouse: Warehouse, champion: Champion) -> list[str]:

@@ -42,11 +42,14 @@ class FunctionStatements:
 
     def _drop(self, context: Context, statement: exp.Drop) -> Answer:
         key = function_key(context, statement.args["tables"][0])
+        if_exists = bool(statement.args.get("exists"))
         function = self._functions.find(key)
         if function is not None and len(statement.expressions) != len(function.arguments):
+            if if_exists:  # it is another function of this name that is there
+                return succeeded("Drop statement executed successfully.", type_id=statement_type.DDL)
             given = ", ".join(kind.sql(dialect="snowflake") for kind in statement.expressions)
             raise compilation_error(f"Function '{key.name}({given})' does not exist.", errno=2003, sqlstate="42S02")
-        self._functions.drop(key, if_exists=bool(statement.args.get("exists")))
+        self._functions.drop(key, if_exists=if_exists)
         return succeeded(f"{key.name} successfully dropped.", type_id=statement_type.DDL)
 
     def _check(self, function: Function) -> None:

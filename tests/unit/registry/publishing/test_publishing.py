@@ -173,6 +173,8 @@ def test_a_version_that_does_not_load_leaves_the_function_as_it_was(
         publish_champion(warehouse, function="CLASSIFY")
 
     assert published_version(warehouse, function="CLASSIFY") == 9
+    # nor is there anything that another try would take for a function that works
+    assert published_version(warehouse, function="CLASSIFY_V1") is None
 
 
 def test_a_champion_that_is_promoted_meanwhile_is_published(
