@@ -39,6 +39,7 @@ MODEL: Final = "CLASSIFIER"
 
 _OPTIONS: Final = {
     "capture_sample_input_data": False,
+    "relax_version": True,  # for what the library itself adds, in the versions that are installed here
     "method_options": {"classify": {"max_batch_size": 64}},  # as the function's: a call ends after three minutes
 }
 

@@ -75,9 +75,9 @@ def _publish(session: Session, warehouse: Warehouse, registry: Registry, champio
 
 
 def _is_logged(registry: Registry, name: str) -> bool:
-    if MODEL not in {model.name for model in registry.models()}:
+    if MODEL not in set(registry.show_models().get("name", ())):
         return False
-    return name in {version.version_name for version in registry.get_model(MODEL).versions()}
+    return name in set(registry.get_model(MODEL).show_versions().get("name", ()))
 
 
 def _point_at(model: Any, version: Any) -> None:

@@ -21,9 +21,10 @@ def _publish(path: str) -> dict[str, Any]:
     """Answer a request; run by the other environment's python, which is given the text of this function alone."""
     try:
         from include.registry.publishing.registry_call import answer
+
+        return answer(path)
     except ImportError as error:
-        return {"error": f"{error}: run make snowflake-ml"}
-    return answer(path)
+        return {"error": f"{error}: the environment is not that of make snowflake-ml"}
 
 
 class PublishModelOperator(ExternalPythonOperator):
