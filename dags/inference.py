@@ -6,7 +6,8 @@ pass (`predict`), and commits label, confidence and time to the warehouse; the v
 Then `check_drift` judges the champion's answers that no check has judged yet, and goes on with one of five: nothing, an
 alert, a request for labels (with the images to look at), a request for retraining (a run of the training DAG, which
 may wait for a person), or a rollback. While they are too few for a verdict they wait for the next run. After a rollback
-that leaves images without an answer, `rescore` starts another run, which waits until this one has ended.
+`publish` lets the function that SQL calls answer as the restored version does; if images are left without an answer,
+`rescore` starts another run, which waits until this one has ended.
 
 **Idempotent**: an image is answered once by a version, and a run has one drift check; running it again adds no row. A
 batch that fails keeps no other batch from being committed: the run then fails, naming it, and the next run takes its
@@ -34,6 +35,7 @@ from driftgate.operators.request_labels import RequestLabelsOperator
 from driftgate.operators.rescore import RescoreOperator
 from driftgate.operators.roll_back import RollBackOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
+from driftgate.publishing import publishing_tasks
 from include.config import PipelineConfig
 
 
@@ -73,6 +75,7 @@ def inference_dag(config: PipelineConfig) -> DAG:
         )
         roll_back = RollBackOperator(task_id="roll_back", config=config, check=check_drift.output)
         rescore = RescoreOperator(task_id="rescore", config=config, rollback=roll_back.output)
+        publishing = publishing_tasks(config)
         request_retraining = TriggerDagRunOperator(
             task_id="request_retraining",
             trigger_dag_id=f"{config.name}_training",
@@ -93,8 +96,9 @@ def inference_dag(config: PipelineConfig) -> DAG:
 
         sync_catalog >> plan >> predict >> commit >> check_drift
         plan >> check_drift >> [roll_back, request_retraining, request_labels, alert, nothing]
+        roll_back >> publishing
         # What fails before and between these makes one of them fail with it.
-        acting = [rescore, request_retraining, request_labels, alert, nothing]
+        acting = [rescore, *publishing, request_retraining, request_labels, alert, nothing]
         [predict, *acting] >> report_failures
         # After acting, too: report_failures runs as soon as one task has failed.
         [*acting, report_failures] >> deliver_alerts

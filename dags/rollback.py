@@ -8,6 +8,8 @@ pairs of labels, how many answers that changes.
 If images are pending then, `rescore` starts an inference run, which answers them. Where inference is paused it starts
 none, and the run says so.
 
+`publish` lets the function that SQL calls (`registry.function`) answer as the restored version does.
+
 **Idempotent**: a run rolls back once and starts one inference run, however often its tasks are tried.
 
 It is a rollback of the champion that there was when the run was triggered. If there is another one by now, because of
@@ -24,6 +26,7 @@ from driftgate.dag_settings import DEFAULT_ARGS, valid_pipelines
 from driftgate.operators.deliver_alerts import DeliverAlertsOperator
 from driftgate.operators.rescore import RescoreOperator
 from driftgate.operators.roll_back import RollBackOperator, tell_failed_rollback
+from driftgate.publishing import publishing_tasks
 from include.config import PipelineConfig
 
 
@@ -57,8 +60,11 @@ def rollback_dag(config: PipelineConfig) -> DAG:
         rescore = RescoreOperator(
             task_id="rescore", config=config, rollback=roll_back.output, on_failure_callback=tell_failure
         )
+        publishing = publishing_tasks(config, on_failure_callback=tell_failure)
         deliver_alerts = DeliverAlertsOperator(task_id="deliver_alerts", config=config).as_teardown()
-        rescore >> deliver_alerts
+
+        roll_back >> publishing
+        [rescore, *publishing] >> deliver_alerts
     return dag
 
 

@@ -11,6 +11,9 @@ is no better there than the champion, or not at home with them, it does not cure
 With `promotion.approval` a challenger that has passed the gate waits once more, until people approve exactly that one;
 `promote` makes sure that it is.
 
+`publish` lets the function that SQL calls (`registry.function`) answer as the champion does. If that fails, the
+promotion stands, and the function answers as before until the task is cleared or the next run comes.
+
 `announce` says what became of the run, whatever it was. What people are told waits in the outbox, a table;
 `deliver_alerts` delivers it; while a run waits, `deliver_request` and `deliver_answer` do. If that fails, the run does
 not, and the DAG `<name>_alerts` tries again.
@@ -41,6 +44,7 @@ from driftgate.operators.preprocess import PreprocessOperator
 from driftgate.operators.promote import PromoteOperator
 from driftgate.operators.sync_catalog import SyncCatalogOperator
 from driftgate.operators.train import TrainOperator
+from driftgate.publishing import publishing_tasks
 from include.config import PipelineConfig
 from include.config_parts import Strategy
 
@@ -139,6 +143,7 @@ def training_dag(config: PipelineConfig) -> DAG:
         promotion_not_needed = EmptyOperator(task_id="promotion_not_needed")
         # One of the two before it is always skipped; with both skipped, after a rejection, it is, too.
         promote = PromoteOperator(task_id="promote", config=config, evaluated_by="evaluate")
+        publishing = publishing_tasks(config)
         announce = AnnounceOperator(
             task_id="announce",
             config=config,
@@ -151,9 +156,9 @@ def training_dag(config: PipelineConfig) -> DAG:
         open_run >> needs_approval >> [*retraining.first, not_needed]
         [retraining.approvals[-1], not_needed] >> sync_catalog >> freeze_snapshot >> preprocess >> train >> evaluate
         evaluate >> check_cure >> needs_promotion_approval >> [*promotion.first, promotion_not_needed]
-        [promotion.approvals[-1], promotion_not_needed] >> promote
-        # preprocess, too: if one of its batches fails, promote is done with before the others are.
-        [preprocess, promote, *retraining.rejections, *promotion.rejections] >> announce >> deliver_alerts
+        [promotion.approvals[-1], promotion_not_needed] >> promote >> publishing
+        # preprocess, too: if one of its batches fails, publish is done with before the others are.
+        [preprocess, *publishing, *retraining.rejections, *promotion.rejections] >> announce >> deliver_alerts
     return dag
 
 

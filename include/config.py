@@ -28,6 +28,7 @@ from include.config_parts import (
     Part,
     PreprocessingConfig,
     PromotionConfig,
+    RegistryConfig,
     RetrainingConfig,
     SplitConfig,
     StagesConfig,
@@ -43,6 +44,7 @@ from include.errors import ConfigError
 
 PIPELINES_VARIABLE = "DRIFTGATE_PIPELINES"
 STORE_VARIABLE = "DRIFTGATE_STORE"
+MODEL_REGISTRY_VARIABLE = "DRIFTGATE_SNOWFLAKE_ML_PYTHON"
 
 POLICY_PARTS = ("drift", "promotion", "retraining", "images")
 """The parts of a pipeline file that say what is alarmed about, and what follows."""
@@ -67,6 +69,7 @@ class PipelineConfig(Part):
     drift: DriftConfig = DriftConfig()
     retraining: RetrainingConfig = RetrainingConfig()
     promotion: PromotionConfig = PromotionConfig()
+    registry: RegistryConfig = RegistryConfig()
     approvers: ApproversConfig = ApproversConfig()
     notify: NotifyConfig = NotifyConfig()
     store: StoreConfig = StoreConfig()
@@ -177,6 +180,11 @@ class BrokenPipeline(NamedTuple):
 def pipelines_folder() -> Path:
     """Return the folder of the pipeline files: DRIFTGATE_PIPELINES, or pipelines/ of the project."""
     return Path(os.environ.get(PIPELINES_VARIABLE) or PROJECT_ROOT / "pipelines")
+
+
+def model_registry_python() -> Path:
+    """Return the python with snowflake-ml-python: DRIFTGATE_SNOWFLAKE_ML_PYTHON, or that of `make snowflake-ml`."""
+    return Path(os.environ.get(MODEL_REGISTRY_VARIABLE) or PROJECT_ROOT / ".venv-snowflake-ml" / "bin" / "python")
 
 
 def load_pipeline(path: Path) -> PipelineConfig:

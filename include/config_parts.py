@@ -240,6 +240,15 @@ class PromotionConfig(Part):
     """Of so many first windows one that the version before answers better rolls a new champion back; 0: none does."""
 
 
+class RegistryConfig(Part):
+    """Where else the champion is, besides the ledger."""
+
+    function: Identifier | None = "CLASSIFY"
+    """The function that SQL calls to have a staged file answered by the champion; null: none is made."""
+    publish: Literal["none", "snowflake"] = "none"
+    """Whether Snowflake's Model Registry has the champion, too: that takes an environment of its own, see ADR 035."""
+
+
 class Approver(Part):
     """A user of Airflow; in a pipeline file a name alone will do where users are known by it."""
 

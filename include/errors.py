@@ -112,6 +112,20 @@ class PromotionRefusedError(DriftgateError):
     """Another version became champion since the challenger was evaluated."""
 
 
+class UnofferedPackageError(DriftgateError):
+    """The account offers no usable version of a package that the published function needs."""
+
+
+class ModelRegistryError(DriftgateError):
+    """Snowflake's Model Registry refuses a version, or is reached from an environment that does not do."""
+
+
+class ChampionMovedError(DriftgateError):
+    """The champion changed again and again while it was published."""
+
+    is_transient = True
+
+
 class TooFewApproversError(DriftgateError):
     """So few people may answer a request that it can never be approved."""
 

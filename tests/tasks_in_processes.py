@@ -34,6 +34,7 @@ from include.registry.approvals.requests import read_request
 from include.registry.challenger import Challenger
 from include.registry.ledger import read_champion
 from include.registry.promotion import pass_gate_and_promote, request_promotion
+from include.registry.publishing.publishing import publish_champion
 from include.registry.registration import evaluate_and_register
 from include.store.batches import Batch, write_batches
 from include.store.files import FileStore
@@ -144,6 +145,12 @@ def promote(task: Task) -> dict[str, Any]:
     ).to_json()
 
 
+def publish(task: Task) -> dict[str, Any]:
+    published = publish_champion(task.warehouse, function="CLASSIFY")
+    assert published is not None
+    return published.to_json()
+
+
 def announce(task: Task) -> None:
     close_run(task.warehouse, run_id=task.run_id, outcome=task.of("promote")["outcome"])
 
@@ -202,7 +209,7 @@ TASKS: dict[Callable[[Task], Any], str] = {
     **dict.fromkeys(
         (
             *(open_training, sync_training, freeze, preprocess_first, preprocess_second, train, evaluate),
-            *(ask_for_promotion, record_approval, promote, announce),
+            *(ask_for_promotion, record_approval, promote, publish, announce),
         ),
         TRAINING,
     ),

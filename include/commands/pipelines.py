@@ -66,6 +66,7 @@ def _describe(pipeline: PipelineConfig | BrokenPipeline, state: LocalState) -> d
             "since": champion.since,
             "metrics": dict(champion.metrics),
         },
+        "published": status.published and status.published.to_json(),
         **status.counts._asdict(),
         "n_pending": status.n_pending,
         "last_check": None
@@ -99,6 +100,10 @@ def _show(pipeline: dict[str, Any], output: Output) -> None:
         )
     else:
         output.say(f"  champion   none yet: ./driftgate train {pipeline['name']}")
+    if published := pipeline["published"]:
+        behind = champion and champion["version"] != published["version"]
+        mend = ", not as the champion: the task publish will, clear it if it has failed" if behind else ""
+        output.say(f"  SQL        {published['function']} answers as version {published['version']}{mend}")
     output.say(
         f"  images     {pipeline['n_training_images']} for training, {pipeline['n_incoming_images']} incoming, "
         f"{pipeline['n_quarantined']} in quarantine"

@@ -14,8 +14,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from include.config import PROJECT_ROOT
 from include.config_parts import Architecture
+from include.config_types import PROJECT_ROOT
 from include.errors import ModelError
 
 log = logging.getLogger(__name__)

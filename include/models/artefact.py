@@ -129,30 +129,32 @@ def save(
     return SavedArtefact(folder, card_sha256=sha256_of_bytes(content), weights_sha256=card.weights_sha256)
 
 
-def load(folder: Path, *, sha256: str) -> LoadedModel:
+def load(folder: Path, *, sha256: str, prefix: str = "") -> LoadedModel:
     """Read a model, verifying each file before anything is made of it.
 
     Args:
         folder: The folder with card, weights, and the projection if the card names one.
         sha256: The digest of the card that the ledger holds.
+        prefix: What the files' names begin with, in a folder with the files of other models.
 
     Raises:
         ArtefactError: A file is missing, is not the one that the digest names, or does not make a model.
     """
-    card = _parse_card(folder / CARD_FILE, _read_verified(folder / CARD_FILE, sha256))
-    path = folder / WEIGHTS_FILE
+    card_path = folder / f"{prefix}{CARD_FILE}"
+    card = _parse_card(card_path, _read_verified(card_path, sha256))
+    path = folder / f"{prefix}{WEIGHTS_FILE}"
     # verified and parsed from the same bytes: the file may change in between
     tensors = _parse_tensors(path, _read_verified(path, card.weights_sha256))
     with torch.random.fork_rng(devices=[]):  # the weights it is built with are drawn and thrown away
         try:
             model = build(card.architecture, n_classes=len(card.classes))
         except ModelError as error:
-            raise ArtefactError(f"{folder / CARD_FILE}: {error}") from error
+            raise ArtefactError(f"{card_path}: {error}") from error
     _check_tensors(path, model.state_dict(), tensors)
     model.load_state_dict(tensors)
     projection = None
     if card.features_sha256 is not None:
-        projection = _read_projection(folder / PROJECTION_FILE, card.features_sha256, model)
+        projection = _read_projection(folder / f"{prefix}{PROJECTION_FILE}", card.features_sha256, model)
     return LoadedModel(card, model.eval(), projection)
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from include.errors import ModelError
-from include.models.artefact import LoadedModel, ModelCard
+from include.models.answers import Predictions, calibrated
+from include.models.artefact import LoadedModel
 from include.models.batches import gathered, in_order
-from include.models.calibration import softmax
 from include.models.choices import ChoiceCache
 from include.models.compute import IMAGENET, Compute, Normalisation
 from include.models.forward import ForwardPass, forward_pass
@@ -23,19 +23,6 @@ from include.store.pixels import ImageSource
 log = logging.getLogger(__name__)
 
 BATCH_SIZE = 256
-
-
-class Predictions(NamedTuple):
-    """A model's answers, in the order of the images."""
-
-    labels: tuple[str, ...]
-    """The most likely class of each of n images."""
-    confidences: NDArray[np.float32]
-    """[n], the calibrated probability of that class."""
-    scores: NDArray[np.float32]
-    """[n, n_classes], the calibrated probability of each class, in the order of the card's classes."""
-    features: NDArray[np.float32]
-    """[n, n_features], what the network sees in each image; [n, 0]: the model came without a projection."""
 
 
 class Outputs(NamedTuple):
@@ -163,26 +150,6 @@ class Predictor:
             np.empty((0, len(self._card.classes)), np.float32),
             np.empty((0, n_features), np.float32),
         )
-
-
-def calibrated(card: ModelCard, logits: NDArray[np.float32], features: NDArray[np.float32] | None) -> Predictions:
-    """Return the answers that a version gives by these logits.
-
-    Args:
-        card: The version's.
-        logits: [n, n_classes], at least one image.
-        features: [n, n_features], of the version's projection; None: it has none.
-
-    Raises:
-        ModelError: An answer is not a number.
-    """
-    if features is None:
-        features = np.empty((len(logits), 0), dtype=np.float32)
-    if not (np.isfinite(logits).all() and np.isfinite(features).all()):
-        raise ModelError("the model's answers are not numbers: its weights are broken, promote another version")
-    scores = softmax(logits, temperature=card.temperature).astype(np.float32)
-    labels = tuple(card.classes[index] for index in scores.argmax(axis=1))
-    return Predictions(labels, scores.max(axis=1), scores, features)
 
 
 def predict_logits(

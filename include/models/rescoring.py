@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from include.errors import UnstorableFeaturesError
+from include.models.answers import Predictions, calibrated
 from include.models.artefact import LoadedModel
 from include.models.backbone import Backbone, Head
 from include.models.embedding import FeatureSource, Places
-from include.models.prediction import Outputs, Predictions, Predictor, calibrated
+from include.models.prediction import Outputs, Predictor
 from include.store.dataset import LabelledImages
 from include.store.pixels import ImageSource
 

@@ -19,7 +19,7 @@ from include.store.preparation import LocatedImages
 from include.warehouse.loading import LOADED_PREDICTIONS
 
 if TYPE_CHECKING:  # torch, which nobody needs who has no answers
-    from include.models.prediction import Predictions
+    from include.models.answers import Predictions
 
 _GROUP_ROWS = 8192
 """About how many rows are in memory, and in a row group of the file."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from include.catalog.plan import pending_images
 from include.config import PipelineConfig
 from include.registry.ledger import Champion, read_champion
+from include.registry.publishing.publishing import Publication, read_publication
 from include.warehouse.session import Warehouse
 
 LATE_S = 3600
@@ -49,6 +50,8 @@ class PipelineStatus(NamedTuple):
 
     name: str
     champion: Champion | None
+    published: Publication | None
+    """What SQL can call; None: nothing."""
     counts: Counts
     n_pending: int
     latest_runs: tuple[LatestRun, ...]
@@ -67,6 +70,7 @@ def read_status(warehouse: Warehouse, config: PipelineConfig) -> PipelineStatus:
     return PipelineStatus(
         name=config.name,
         champion=read_champion(warehouse),
+        published=read_publication(warehouse, function=config.registry.function),
         counts=counts,
         n_pending=len(pending_images(warehouse, config)),
         latest_runs=tuple(warehouse.fetch("runs/select_latest_runs", LatestRun)),

@@ -25,7 +25,8 @@ from include.store.tensor_rows import RowLocation
 from include.warehouse.session import Warehouse
 
 if TYPE_CHECKING:  # torch, which a batch without images to answer does not need
-    from include.models.prediction import Predictions, Predictor
+    from include.models.answers import Predictions
+    from include.models.prediction import Predictor
     from include.models.rescoring import FeatureAnswers
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """What cannot be bound: identifiers, stage locations, stage URLs. It passes an allow-list or is refused."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from include.config import PipelineConfig
 from include.config_types import STAGE_URL
@@ -14,6 +14,8 @@ MODELS_STAGE = "MODELS"
 
 _IDENTIFIER = re.compile(r"[A-Z_][A-Z0-9_]{0,254}")
 _STAGE_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9._-]*==[0-9][0-9A-Za-z.]*")
+_COMMENT = re.compile(r"[a-z0-9 ]+")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -61,6 +63,38 @@ def quote_url(url: str) -> str:
     if not STAGE_URL.fullmatch(url):
         raise WarehouseError(f"{url!r} is not a URL that a stage can have")
     return url
+
+
+def quote_imports(stage: str, paths: Sequence[str]) -> str:
+    """Return staged files as they may stand in IMPORTS = (…).
+
+    Raises:
+        WarehouseError: As for `stage_location`.
+    """
+    return ", ".join(f"'{stage_location(stage, path)}'" for path in paths)
+
+
+def quote_packages(packages: Sequence[str]) -> str:
+    """Return packages, each `name==version`, as they may stand in PACKAGES = (…).
+
+    Raises:
+        WarehouseError: One is not of this form.
+    """
+    for package in packages:
+        if not _PACKAGE.fullmatch(package):
+            raise WarehouseError(f"{package!r} is not a package with a version, as in numpy==2.1.0")
+    return ", ".join(f"'{package}'" for package in packages)
+
+
+def function_comment(comment: str) -> str:
+    """Return the comment of a function as it may stand between single quotes.
+
+    Raises:
+        WarehouseError: It has other characters than small letters, digits and blanks.
+    """
+    if not _COMMENT.fullmatch(comment):
+        raise WarehouseError(f"{comment!r} is not a comment that Driftgate gives to functions")
+    return comment
 
 
 def with_identifiers(statement: str, identifiers: Mapping[str, str]) -> str:

@@ -84,7 +84,29 @@ class WarehouseHook(SnowflakeHook):
         from include.warehouse.session import translated
 
         try:
-            connection = self.get_conn()
+            with self._explained():
+                connection = self.get_conn()
+        except (errors.Error, OSError) as error:
+            raise translated(f"connection {self.get_conn_id()!r}", error) from error
+        try:
+            yield Warehouse(connection, pipeline_identifiers(self._config))
+        finally:
+            connection.close()
+
+    def connection_parameters(self) -> dict[str, Any]:
+        """Return what the connector is given, secrets included, for another process that opens a session of its own.
+
+        Raises:
+            ConfigError: Airflow has no such connection, or its private key cannot be read.
+        """
+        with self._explained():
+            return self._get_conn_params()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say how a connection is added that is not there, and how one is mended whose key cannot be read."""
+        try:
+            yield
         except AirflowNotFoundException as error:
             raise ConfigError(
                 f"Airflow has no connection {self.get_conn_id()!r}, which pipeline {self._config.name} names: add it "
@@ -97,9 +119,3 @@ class WarehouseHook(SnowflakeHook):
                 "read, private_key_content holds its text, and the passphrase of an encrypted key is the connection's "
                 "password (a key without one: no password)"
             ) from error
-        except (errors.Error, OSError) as error:
-            raise translated(f"connection {self.get_conn_id()!r}", error) from error
-        try:
-            yield Warehouse(connection, pipeline_identifiers(self._config))
-        finally:
-            connection.close()

@@ -31,7 +31,8 @@ TRAINING = {
     "rejected_promotion": {"announce", "deliver_answer_promotion"},
     "deliver_answer_promotion": set(),
     "promotion_not_needed": {"promote"},
-    "promote": {"announce"},
+    "promote": {"publish"},
+    "publish": {"announce"},
     "announce": {"deliver_alerts"},
     "deliver_alerts": set(),
 }
@@ -42,8 +43,9 @@ INFERENCE = {
     "predict": {"commit_predictions", "report_failures"},
     "commit_predictions": {"check_drift"},
     "check_drift": {"roll_back", "request_retraining", "request_labels", "alert", "nothing"},
-    "roll_back": {"rescore"},
+    "roll_back": {"rescore", "publish"},
     "rescore": {"report_failures", "deliver_alerts"},
+    "publish": {"report_failures", "deliver_alerts"},
     "request_retraining": {"report_failures", "deliver_alerts"},
     "request_labels": {"report_failures", "deliver_alerts"},
     "alert": {"report_failures", "deliver_alerts"},
@@ -51,7 +53,12 @@ INFERENCE = {
     "report_failures": {"deliver_alerts"},
     "deliver_alerts": set(),
 }
-ROLLBACK: dict[str, set[str]] = {"roll_back": {"rescore"}, "rescore": {"deliver_alerts"}, "deliver_alerts": set()}
+ROLLBACK = {
+    "roll_back": {"rescore", "publish"},
+    "rescore": {"deliver_alerts"},
+    "publish": {"deliver_alerts"},
+    "deliver_alerts": set(),
+}
 REPRODUCE = {
     "open_run": {"restore"},
     "restore": {"preprocess", "train"},

@@ -9,7 +9,13 @@ import pytest
 
 from driftgate.hooks import WarehouseHook
 from include.config import PipelineConfig
-from include.warehouse.identifiers import WORK_STAGE, pipeline_identifiers, stage_location, stream_of
+from include.warehouse.identifiers import (
+    WORK_STAGE,
+    pipeline_identifiers,
+    quote_imports,
+    stage_location,
+    stream_of,
+)
 from include.warehouse.loading import (
     LOADED_FEATURES,
     LOADED_KEYS,
@@ -72,6 +78,7 @@ VALUES: dict[str, Any] = {
     "first_commit_seq": 1,
     "fitted_path": "fitted/ab12.safetensors",
     "from_version": None,
+    "functions": ["CLASSIFY", "CLASSIFY_V1"],
     "gcs_urls": ["gcs://bucket/new/"],
     "held_out": "{}",
     "image_statistics": "{}",
@@ -102,6 +109,7 @@ VALUES: dict[str, Any] = {
     "original_accuracy": 0.9,
     "outcome": "it's done",
     "p_value": 0.01,
+    "packages": ["numpy", "pytorch"],
     "pipeline": "a",
     "prefix": "a/",
     "preprocessing_digest": "d0",
@@ -190,7 +198,7 @@ def staged(session: Warehouse, folder: Path) -> None:
         write_rows(file, table, [row])
         location = {"location": stage_location(WORK_STAGE, f"{file.stem}/")}
         session.run("stages/put_file", file_url=f"file://{file}", identifiers=location)
-    session.run("stages/put_file", file_url=f"file://{file}", identifiers={"location": _STAGED})
+        session.run("stages/put_file", file_url=f"file://{file}", identifiers={"location": _STAGED})
 
 
 @pytest.fixture
@@ -198,6 +206,9 @@ def prepared(session: Warehouse, staged: None) -> Iterator[Warehouse]:
     """A session in which all temporary tables are there and empty."""
     for table in ROWS:
         session.run(table.create)
+    # a version's function that needs no model
+    identifiers = {"function": "CLASSIFY_V1", "version_function": "PARSE_JSON", "comment": "version 1"}
+    session.run("publish/create_function", identifiers=identifiers)
     yield session
     session.run("lock/roll_back")
 
@@ -209,6 +220,12 @@ def test_a_statement_runs(prepared: Warehouse, config: PipelineConfig, folder: P
     identifiers = {
         **pipeline_identifiers(config),
         "column": "SHARPNESS",
+        "comment": "version 1",
+        "function": "CLASSIFY",
+        "imports": quote_imports(WORK_STAGE, ["staged/copy_loaded_keys.parquet"]),
+        "model": "v1_ab12_",
+        "packages": "'numpy'",
+        "version_function": "CLASSIFY_V1",
         "stage": "TRAINING_IMAGES",
         "stream": stream_of("TRAINING_IMAGES"),
         "url": f"file://{folder}/train/",

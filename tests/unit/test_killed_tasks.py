@@ -85,6 +85,8 @@ DEATHS: dict[str, list[str]] = {
     ],
     "record_approval": ["registry/insert_event", "alerts/insert_alert", "lock/commit"],
     "promote": ["lock/commit", "registry/insert_event", "lock/commit 2"],
+    # The second one has made the version's function, the third one has put it in the place of the one before.
+    "publish": ["stages/put_file 2", "publish/create_version_function", "publish/create_function"],
     "announce": ["runs/close_run"],
     "sync_incoming": ["catalog/merge_changes", "lock/commit 2"],
     "plan": ["batches/written", "batches/named"],
@@ -313,6 +315,17 @@ def test_whoever_reads_a_view_sees_no_difference(view: str, undisturbed: Pipelin
 
 def test_no_table_is_forgotten_here(killed: Pipeline) -> None:
     assert sorted(row["name"] for row in killed.query("SHOW TABLES")) == sorted(made_by_setup("TABLE"))
+
+
+def test_what_sql_can_call_is_the_same(undisturbed: Pipeline, killed: Pipeline) -> None:
+    functions = (
+        "SELECT FUNCTION_NAME, COMMENT FROM INFORMATION_SCHEMA.FUNCTIONS WHERE FUNCTION_SCHEMA = CURRENT_SCHEMA()"
+    )
+
+    assert [row["FUNCTION_NAME"] for row in killed.query(functions)] == ["CLASSIFY", "CLASSIFY_V1"]
+    assert killed.query(functions) == undisturbed.query(functions)
+    staged = [[(row["name"], row["md5"]) for row in p.query("LIST @MODELS/functions/")] for p in (undisturbed, killed)]
+    assert staged[0] == staged[1] != []
 
 
 def test_there_is_nothing_left_to_do(killed: Pipeline) -> None:

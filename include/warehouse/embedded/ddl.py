@@ -12,6 +12,8 @@ from include.warehouse.embedded.answers import Answer, succeeded
 from include.warehouse.embedded.changes import full_name
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import compilation_error, missing_object, syntax_error, unsupported
+from include.warehouse.embedded.function_statements import FunctionStatements
+from include.warehouse.embedded.functions import Functions
 from include.warehouse.embedded.sessions import Session
 from include.warehouse.embedded.stages import Stages
 from include.warehouse.embedded.streams import Streams
@@ -54,10 +56,14 @@ def tables_to_lock(session: Session, statement: Expr) -> list[str]:
 class Ddl:
     """Runs them."""
 
-    def __init__(self, databases: Databases, stages: Stages, streams: Streams, account: Account) -> None:
+    def __init__(
+        self, databases: Databases, stages: Stages, streams: Streams, functions: Functions, account: Account
+    ) -> None:
         self._databases = databases
         self._stages = stages
         self._streams = streams
+        self._functions = functions
+        self._function_statements = FunctionStatements(functions, stages)
         self._account = account
 
     def run(self, session: Session, statement: Expr, parameters: list[Any] | None) -> Answer:
@@ -67,6 +73,8 @@ class Ddl:
         kind = _kind(statement)
         if isinstance(statement, exp.Create | exp.Drop) and kind in {"DATABASE", "SCHEMA"}:
             return self._create_or_drop(session, statement, kind)
+        if isinstance(statement, exp.Create | exp.Drop) and kind == "FUNCTION":
+            return self._function_statements.run(session.context, statement)
         if isinstance(statement, exp.Command) and str(statement.this).upper() == "CREATE":
             raise unsupported(f"CREATE {str(statement.expression).split()[0].upper()}")
         return self._run_translated(session, statement, parameters)
@@ -103,6 +111,7 @@ class Ddl:
         self._databases.drop(name, if_exists=if_exists)
         self._streams.drop_all(name)
         self._stages.drop_all(name)
+        self._functions.drop_all(name)
         self._account.forget_within(name)
         return succeeded(f"{name} successfully dropped.", type_id=_DDL)
 
@@ -128,6 +137,7 @@ class Ddl:
         session.duck.execute(f"DROP SCHEMA IF EXISTS {quoted(database)}.{quoted(schema)} CASCADE")
         self._streams.drop_all(database, schema)
         self._stages.drop_all(database, schema)
+        self._functions.drop_all(database, schema)
         self._account.forget_within(f"{database}.{schema}")
         return succeeded(f"{schema} successfully dropped.", type_id=_DDL)
 

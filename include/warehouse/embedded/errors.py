@@ -13,6 +13,8 @@ from sqlglot.errors import SqlglotError
 
 LOCK_CONFLICT: Final = 625
 UNFORESEEN: Final = 603
+PYTHON_FAILED: Final = 100357
+"""A Python function has raised, has died, or took too long."""
 TRANSACTION_ABORTED: Final = 92000
 """Ours: Snowflake keeps a transaction alive after a failed statement, DuckDB does not."""
 
@@ -190,6 +192,7 @@ _RULES: Final = (
     ),
     _Rule(duckdb.InvalidInputException, "Division by zero", 100051, "22012", "Division by zero"),
     _Rule(duckdb.InvalidInputException, "JSON", 100069, "22P02", "Error parsing JSON: {message}"),
+    _Rule(duckdb.InvalidInputException, "(?s)(?P<name>Python Interpreter Error:.*)", PYTHON_FAILED, "P0000", "{name}"),
     _Rule(duckdb.InvalidInputException, "", 100038, "22018", "{message}"),
     _Rule(
         duckdb.ConstraintException,

@@ -18,6 +18,7 @@ from fakesnow.transforms.stage import TableStages
 from include.warehouse.embedded.answers import Answer
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import SnowflakeError
+from include.warehouse.embedded.functions import Functions
 from include.warehouse.embedded.locks import Locks
 from include.warehouse.embedded.stages import StageKey, Stages
 from include.warehouse.embedded.translation import BASE_VARIABLE, Context, Translator
@@ -120,7 +121,16 @@ class Results:
 class Session:
     """One client's session: a DuckDB connection, a transaction, and what it last asked."""
 
-    def __init__(self, number: int, databases: Databases, stages: Stages, locks: "Locks[Session]", base: str) -> None:
+    def __init__(
+        self,
+        number: int,
+        *,
+        databases: Databases,
+        stages: Stages,
+        functions: Functions,
+        locks: "Locks[Session]",
+        base: str,
+    ) -> None:
         self.id = number
         self.locks = locks
         self.token = secrets.token_urlsafe(32)
@@ -129,7 +139,7 @@ class Session:
         self.duck = databases.connection()
         self.duck.execute(f"SET VARIABLE {BASE_VARIABLE} = ?", [base])
         self.context = Context(TableStages(self.duck))
-        self.translator = Translator(self.duck, self.context, stages)
+        self.translator = Translator(self.duck, self.context, stages, functions)
         self.lock = threading.RLock()
         """Held while a statement runs: a session runs one at a time."""
         self.autocommit = True
@@ -222,6 +232,7 @@ class Sessions:
         self,
         databases: Databases,
         stages: Stages,
+        functions: Functions,
         *,
         user: str,
         password: str,
@@ -229,6 +240,7 @@ class Sessions:
     ) -> None:
         self._databases = databases
         self._stages = stages
+        self._functions = functions
         self._user = user
         self._password = password
         self._idle_transaction_s = idle_transaction_s
@@ -256,7 +268,14 @@ class Sessions:
             schema = schema or "PUBLIC"
             if schema != "INFORMATION_SCHEMA":
                 self._databases.create_schema(database, schema)
-        session = Session(next(self._numbers), self._databases, self._stages, self._locks, base)
+        session = Session(
+            next(self._numbers),
+            databases=self._databases,
+            stages=self._stages,
+            functions=self._functions,
+            locks=self._locks,
+            base=base,
+        )
         session.use(database, "_FS_INFORMATION_SCHEMA" if schema == "INFORMATION_SCHEMA" else schema)
         session.user = self._user.upper()
         with self._lock:

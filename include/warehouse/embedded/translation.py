@@ -18,6 +18,9 @@ from sqlglot import Expr, exp
 
 from include.warehouse.embedded.directory_tables import CHANGES_FUNCTION, DIRECTORY_TABLE
 from include.warehouse.embedded.errors import SnowflakeError, compilation_error, syntax_error, unsupported
+from include.warehouse.embedded.function_expansion import expand_calls
+from include.warehouse.embedded.functions import Functions
+from include.warehouse.embedded.information_schema import replace_views
 from include.warehouse.embedded.query_history import replace_query_history
 from include.warehouse.embedded.rewriting import (
     drop_unenforced_constraints,
@@ -33,6 +36,7 @@ from include.warehouse.embedded.stages import StageKey, Stages
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 PRESIGNED_URL_FUNCTION: Final = "embedded_presigned_url"
+SCOPED_URL_FUNCTION: Final = "embedded_scoped_url"
 BASE_VARIABLE: Final = "embedded_base_url"
 """The session's variable with the address that its client reached us by."""
 
@@ -101,10 +105,11 @@ class Context:
 class Translator:
     """Translates the statements of one session."""
 
-    def __init__(self, duck: duckdb.DuckDBPyConnection, context: Context, stages: Stages) -> None:
+    def __init__(self, duck: duckdb.DuckDBPyConnection, context: Context, stages: Stages, functions: Functions) -> None:
         self._fakesnow = FakeSnowflakeCursor(cast("FakeSnowflakeConnection", context), duck)
         self._context = context
         self._stages = stages
+        self._functions = functions
 
     def parse(self, sql: str) -> Expr:
         """Parse one statement.
@@ -124,6 +129,8 @@ class Translator:
 
     def translate(self, statement: Expr, parameters: list[Any] | None) -> list[Expr]:
         """Return the statements for DuckDB that do what a Snowflake statement does, mostly one."""
+        expand_calls(statement, self._functions, self._context.database, self._context.schema)
+        replace_views(statement, self._functions, self._context.database)
         self._replace_stage_references(statement)
         replace_query_history(statement)
         quote_words_of_duckdb(statement)
@@ -164,8 +171,12 @@ class Translator:
         reference = arguments[0]
         key = self._key(reference.name if isinstance(reference, exp.Literal) else _reference_text(reference))
         self._stages.get(key)
-        if function != "GET_PRESIGNED_URL":
+        if function == "BUILD_STAGE_FILE_URL":
             return _file_url(key, arguments[1].copy())
+        if function == "BUILD_SCOPED_FILE_URL":
+            return exp.Anonymous(
+                this=SCOPED_URL_FUNCTION, expressions=[_base_url(), _literal(json.dumps(key)), arguments[1].copy()]
+            )
         seconds = arguments[2].copy() if len(arguments) == 3 else exp.Literal.number(3600)
         return exp.Anonymous(
             this=PRESIGNED_URL_FUNCTION,

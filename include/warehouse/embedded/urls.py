@@ -17,7 +17,8 @@ from urllib.parse import quote
 DEFAULT_SECONDS: Final = 3600
 MAX_SECONDS: Final = 604_800
 
-Method = Literal["GET", "PUT"]
+Method = Literal["GET", "PUT", "SCOPED"]
+"""A SCOPED URL opens a file for functions, and nothing over HTTP."""
 
 
 class StagedFile(NamedTuple):
@@ -50,7 +51,8 @@ class Signer:
         """Return a URL that allows this method on this file for so many seconds from now."""
         expires = int(time.time()) + seconds
         path = "/".join(quote(part, safe="") for part in file[:3]) + "/" + quote(file.path, safe="/")
-        return f"{base}/stage/{path}?expires={expires}&signature={self._signature(file, method, expires)}"
+        root = "api/files" if method == "SCOPED" else "stage"
+        return f"{base}/{root}/{path}?expires={expires}&signature={self._signature(file, method, expires)}"
 
     def refusal(self, file: StagedFile, *, method: Method, expires: str, signature: str) -> str | None:
         """Say why the URL opens nothing, or None if it does."""

@@ -2,8 +2,9 @@
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
@@ -15,14 +16,19 @@ from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.ddl import Ddl
 from include.warehouse.embedded.execution import Executor
 from include.warehouse.embedded.files import checked_path
+from include.warehouse.embedded.function_calls import FunctionCalls
+from include.warehouse.embedded.function_expansion import CALL_FUNCTION
+from include.warehouse.embedded.function_processes import FunctionProcesses
+from include.warehouse.embedded.functions import Functions
 from include.warehouse.embedded.query_log import QueryLog
+from include.warehouse.embedded.scoped_urls import ScopedUrls
 from include.warehouse.embedded.sessions import IDLE_TRANSACTION_S, Sessions
 from include.warehouse.embedded.stage_statements import StageStatements
 from include.warehouse.embedded.stages import StageKey, Stages
 from include.warehouse.embedded.stream_statements import StreamStatements
 from include.warehouse.embedded.streams import Streams
 from include.warehouse.embedded.transfer import Transfers
-from include.warehouse.embedded.translation import PRESIGNED_URL_FUNCTION
+from include.warehouse.embedded.translation import PRESIGNED_URL_FUNCTION, SCOPED_URL_FUNCTION
 from include.warehouse.embedded.urls import MAX_SECONDS, Signer, StagedFile
 
 
@@ -50,8 +56,17 @@ class Warehouse:
         self.stages = Stages(self.databases, root)
         self.memory = Account(self.databases)
         self.account = AccountStatements(self.memory, self.databases, self.stages)
+        self.functions = Functions(self.databases)
+        self.function_processes = FunctionProcesses()
+        self._scoped_urls = ScopedUrls(self.stages, self.signer)
+        self._calls = FunctionCalls(self.functions, self.stages, self._scoped_urls, self.function_processes)
         self.sessions = Sessions(
-            self.databases, self.stages, user=user, password=password, idle_transaction_s=idle_transaction_s
+            self.databases,
+            self.stages,
+            self.functions,
+            user=user,
+            password=password,
+            idle_transaction_s=idle_transaction_s,
         )
         self.query_log = QueryLog(self.databases)
         self.transfers = Transfers(self.stages, self.signer)
@@ -62,18 +77,24 @@ class Warehouse:
             stages=StageStatements(self.stages, self.transfers, self.memory),
             account=self.account,
             streams=StreamStatements(self.streams, self.memory),
-            ddl=Ddl(self.databases, self.stages, self.streams, self.memory),
+            ddl=Ddl(self.databases, self.stages, self.streams, self.functions, self.memory),
             changes=Changes(self.stages, self.streams),
         )
         self._urls = urls
         self._closed = False
         self._lock = threading.Lock()
         text: Final = "VARCHAR"
+        self._offer(PRESIGNED_URL_FUNCTION, self._presigned_urls, [text, text, text, "BIGINT"])
+        self._offer(SCOPED_URL_FUNCTION, self._scoped_urls_of, [text, text, text])
+        self._offer(CALL_FUNCTION, self._calls.run, [text, text])
+
+    def _offer(self, name: str, function: Callable[..., pa.Array], arguments: list[Any]) -> None:
+        """Let DuckDB call a function of ours, many rows at a time, that returns text."""
         self.databases.duck.create_function(
-            PRESIGNED_URL_FUNCTION,
-            self._presigned_urls,
-            [text, text, text, "BIGINT"],
-            text,
+            name,
+            function,
+            arguments,
+            "VARCHAR",
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
             side_effects=True,
@@ -85,6 +106,7 @@ class Warehouse:
             if self._closed:
                 return
             self._closed = True
+        self.function_processes.close()
         self.sessions.close_all()
         self.query_log.write()
         self.databases.close()
@@ -105,6 +127,16 @@ class Warehouse:
         urls = [
             None if path is None or seconds is None else self._presigned_url(base, keys[name], path, seconds)
             for base, name, path, seconds in zip(*columns, strict=True)
+        ]
+        return pa.array(urls, pa.string())
+
+    def _scoped_urls_of(self, base: pa.ChunkedArray, stage: pa.ChunkedArray, path: pa.ChunkedArray) -> pa.Array:
+        """Return a URL for each row: what the translation makes of BUILD_SCOPED_FILE_URL."""
+        keys = {name: StageKey(*json.loads(name)) for name in stage.unique().to_pylist()}
+        columns = (column.to_pylist() for column in (base, stage, path))
+        urls = [
+            None if path is None else self._scoped_urls.url(base, keys[name], path)
+            for base, name, path in zip(*columns, strict=True)
         ]
         return pa.array(urls, pa.string())
 

@@ -1,6 +1,8 @@
 """The last task of a training run."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException
@@ -8,6 +10,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from driftgate.failures import failed_sentence, failed_tasks, tell_failure
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 from include.config import PipelineConfig
+
+if TYPE_CHECKING:
+    from include.registry.promotion import Decision
 
 
 class AnnounceOperator(PipelineOperator):
@@ -37,20 +42,29 @@ class AnnounceOperator(PipelineOperator):
         if not failed:
             return super().execute(context)
         outcome = failed_sentence(context, failed)
+        champion = "The champion is what it was"
+        decision = self._decision(context)
+        if decision and decision.outcome == "PROMOTED":
+            outcome, champion = f"{decision.sentence}; {outcome}", "The promotion stands"
         tell_failure(self.config, context, failed, outcome=outcome, patience_s=None)
-        raise AirflowFailException(f"{outcome}. The champion is what it was; the log of each failed task says why")
+        raise AirflowFailException(f"{outcome}. {champion}; the log of each failed task says why")
 
     def work(self, task: PipelineTask) -> str:
         """Return the sentence."""
         from include.catalog.runs import close_run
-        from include.registry.promotion import Decision
 
-        returned = task.context["ti"].xcom_pull(task_ids=self.decision_of)
-        decision = Decision.from_json(returned) if returned else None
+        decision = self._decision(task.context)
         outcome = decision.sentence if decision else self._answered(task)
         close_run(task.warehouse, run_id=task.run_id, outcome=outcome)
         self.log.info("%s", outcome)
         return outcome
+
+    def _decision(self, context: Context) -> Decision | None:
+        """Return what was decided about the challenger, if it came to that."""
+        from include.registry.promotion import Decision
+
+        returned = context["ti"].xcom_pull(task_ids=self.decision_of)
+        return Decision.from_json(returned) if returned else None
 
     def _answered(self, task: PipelineTask) -> str:
         """Return why nothing was trained, or nothing promoted."""

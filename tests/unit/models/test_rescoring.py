@@ -18,12 +18,13 @@ from torch import nn
 from include.catalog.keys import ImageKey
 from include.config_parts import PreprocessingConfig
 from include.errors import UnstorableFeaturesError
+from include.models.answers import Predictions
 from include.models.architectures import build, last_linear
 from include.models.artefact import LoadedModel, load, save
 from include.models.backbone import Backbone, Head, backbone_digest
 from include.models.embedding import FeatureSource
 from include.models.features import FeatureProjection
-from include.models.prediction import Predictions, Predictor, predict_outputs
+from include.models.prediction import Predictor, predict_outputs
 from include.models.rescoring import answers_with_features, outputs_with_features
 from include.models.training import TrainedModel
 from include.store import backbone_features

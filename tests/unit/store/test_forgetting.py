@@ -14,7 +14,7 @@ from include.catalog.forgotten import REASON, place_sha256
 from include.errors import ForgottenMeanwhileError, MissingSegmentError, SnapshotError, UnknownImageError
 from include.images.preprocessing import preprocessing_digest
 from include.models import prediction
-from include.models.prediction import Predictions
+from include.models.answers import Predictions
 from include.registry import answering, artefacts
 from include.store import forgetting, segment_writer
 from include.store.dataset import read_dataset

@@ -19,9 +19,9 @@ from include.config_parts import PreprocessingConfig
 from include.errors import FetchError, WarehouseError
 from include.images.preprocessing import preprocessing_digest
 from include.models import prediction
+from include.models.answers import Predictions
 from include.models.architectures import build
 from include.models.artefact import LoadedModel, load, save
-from include.models.prediction import Predictions
 from include.registry import answering, artefacts, version_answers
 from include.store import batches, preparation, segment_writer
 from include.store.findings import Findings
