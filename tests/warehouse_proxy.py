@@ -33,7 +33,9 @@ class Fault(Enum):
     UNAVAILABLE = 503
     TOO_MANY = 429
     FORBIDDEN = 403
-    """As for a signed URL that has expired."""
+    """As S3, Azure and the embedded warehouse answer to a signed URL that has expired."""
+    BAD_REQUEST = 400
+    """As Google's storage answers to it; the connector does not repeat a PUT after this."""
     CUT_BEFORE = "the connection is cut, and the server never sees the request"
     CUT_AFTER = "the connection is cut when the server has done what it was asked for"
     SLOW_AFTER = "the server has done it, and its answer comes when the client has stopped to wait for it"
@@ -76,6 +78,11 @@ class Asked:
     def is_download(self) -> bool:
         """Whether it fetches an image by its signed URL; the connector fetches files otherwise."""
         return self.method == "GET" and self.path.startswith(_FILES) and self.client.startswith("python-httpx")
+
+    @property
+    def is_transfer(self) -> bool:
+        """Whether it is a file of a PUT or a GET, for which the connector has a signed URL."""
+        return self.path.startswith(_FILES) and not self.is_download
 
     @property
     def is_login(self) -> bool:

@@ -38,6 +38,7 @@ _CONFLICT_ERRNOS = frozenset({625})
 """Snowflake's 000625: a statement gave up waiting for a lock, after LOCK_TIMEOUT; on the embedded warehouse at once."""
 _SESSION_LOST_ERRNOS = frozenset({250002, 390104, 390111, 390112, 390114})
 """The connection is closed, the session unknown (the warehouse was started again) or expired: a new one will do."""
+_SIGNED_URL = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]+")
 _BOUND_NAME = re.compile(r"%\(([a-z_0-9]+)\)s")
 
 RowT = TypeVar("RowT", bound=NamedTuple)
@@ -236,18 +237,20 @@ class Warehouse:
                 cursor.execute(statement, dict(values))
                 yield cursor
         except (errors.Error, OSError) as error:
-            raise translated(f"include/sql/{name}.sql", error) from error
+            # as a cause it would be shown, with the signed URL of a file that could not be moved
+            cause = None if _SIGNED_URL.search(str(error)) else error
+            raise translated(f"include/sql/{name}.sql", error) from cause
 
 
 def translated(doing: str, error: errors.Error | OSError) -> WarehouseError:
-    """Turn an error of the connector into one of ours.
+    """Turn an error of the connector into one of ours, without what is secret in a URL.
 
     Args:
         doing: What was tried, for the message.
         error: What the connector raised.
     """
     errno = getattr(error, "errno", None)
-    message = f"{doing}: {getattr(error, 'msg', None) or error}"
+    message = _SIGNED_URL.sub(r"\1", f"{doing}: {getattr(error, 'msg', None) or error}")
     if errno in _CONFLICT_ERRNOS:
         return _ConflictError(message)
     refusal = refusal_of(errno, message)

@@ -48,7 +48,7 @@ FAILURES: dict[str, list[Failure]] = {
     ],
     "predict": [Failure("features/merge_features", *EXPIRED)],
     "commit": [
-        Failure("predictions/copy_loaded_predictions", *EXPIRED),
+        Failure("stages/put_file", Fault.FORBIDDEN, "WarehouseUnavailableError"),
         Failure("predictions/insert_loaded_predictions", *REFUSED),
         Failure("lock/commit", *EXPIRED, is_lost_after=True),
     ],
@@ -79,7 +79,7 @@ class Disturbance:
         self._forbidden: set[str] = set()
 
     def __call__(self, asked: Asked) -> Fault | None:
-        if self._failure is not None and asked.sql is not None and (fault := self._for_good(asked)):
+        if self._failure is not None and (fault := self._for_good(asked)):
             return fault
         if asked.is_login or next(self._numbers) % 3:
             return None
@@ -95,9 +95,11 @@ class Disturbance:
 
     def _for_good(self, asked: Asked) -> Fault | None:
         assert self._failure is not None
+        if asked.sql is None:
+            return Fault.FORBIDDEN if asked.is_transfer and self._failure.fault is Fault.FORBIDDEN else None
         if self._is_over:
             return self._failure.fault
-        if file_of(asked.sql or "") != self._failure.statement:
+        if self._failure.fault is Fault.FORBIDDEN or file_of(asked.sql) != self._failure.statement:
             return None
         self._met.add(asked.request_id)
         if len(self._met) < self._failure.time:
@@ -164,7 +166,9 @@ def disturbed(stages: Path, server: RunningServer) -> Iterator[Disturbed]:
                 proxy.choose_fault = Disturbance(failure)
                 arguments = (work, pipeline.config.to_json(), number, stages / "disturbed", connection_to(port))
                 assert not was_killed(try_disturbed, *arguments, errors=stages / "errors")
-                tries.append(_told(work, pipeline, stages / "disturbed" / TOLD))
+                told = _told(work, pipeline, stages / "disturbed" / TOLD)
+                assert failure or not told.error, f"{work.__name__} failed: {told.error}"
+                tries.append(told)
         yield Disturbed(pipeline, proxy, tries)
 
 
@@ -216,8 +220,10 @@ def test_what_failed_was_not_half_written(disturbed: Disturbed) -> None:
 
 def test_each_way_to_fail_was_met(disturbed: Disturbed) -> None:
     of_statements = {fault for asked, fault in disturbed.proxy.failed if asked.sql is not None}
+    of_transfers = {fault for asked, fault in disturbed.proxy.failed if asked.is_transfer}
     of_downloads = {fault for asked, fault in disturbed.proxy.failed if asked.is_download}
 
-    assert of_statements == {*Fault} - {Fault.FORBIDDEN}
+    assert of_statements == {*Fault} - {Fault.FORBIDDEN, Fault.BAD_REQUEST}
+    assert of_transfers == {Fault.FORBIDDEN, Fault.UNAVAILABLE, Fault.CUT_AFTER}
     assert of_downloads == {Fault.FORBIDDEN, Fault.UNAVAILABLE, Fault.CUT_BEFORE, Fault.TOO_MANY}
     assert len(disturbed.proxy.failed) > 100

@@ -4,6 +4,7 @@ It keeps no statement's text, as that may hold values. Rows go to the database f
 killed loses the last of them.
 """
 
+import logging
 import re
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from include.warehouse.embedded.databases import Databases
 from include.warehouse.embedded.errors import SnowflakeError, translate
 from include.warehouse.embedded.query_history import COLUMNS, QUERY_HISTORY, QUERY_LOG_TABLE
 from include.warehouse.embedded.sessions import Session
+
+log = logging.getLogger(__name__)
 
 KEPT_DAYS: Final = 7
 """How far back QUERY_HISTORY goes on Snowflake."""
@@ -111,7 +114,11 @@ class QueryLog:
             self._unwritten.append(entry)
             is_full = len(self._unwritten) >= _GROUP
         if is_full:
-            self.write()
+            try:
+                self.write()
+            except duckdb.Error as error:
+                # the statement that was the last of its group has succeeded or failed, whatever becomes of the log
+                log.warning("the query log could not be written: %s", error)
 
 
 def query_type(sql: str) -> str:
@@ -144,4 +151,6 @@ def _begun(query_id: str, session: Session, sql: str) -> Entry:
 
 def _shorten(duck: duckdb.DuckDBPyConnection) -> None:
     duck.execute(_DELETE_OLD)
-    duck.execute(_DELETE_SURPLUS, [KEPT_ROWS])
+    count = duck.execute(f"SELECT COUNT(*) FROM {QUERY_LOG_TABLE}").fetchone()  # noqa: S608
+    if count and count[0] > KEPT_ROWS:
+        duck.execute(_DELETE_SURPLUS, [KEPT_ROWS])
