@@ -106,6 +106,10 @@ class AirflowApi:
         """Return the ids of all DAGs that Airflow knows."""
         return {str(dag["dag_id"]) for dag in self._pages("/api/v2/dags", "dags")}
 
+    def paused_dag_ids(self) -> set[str]:
+        """Return the ids of the DAGs that are paused: their runs would wait for ever."""
+        return {str(dag["dag_id"]) for dag in self._pages("/api/v2/dags", "dags") if dag["is_paused"]}
+
     def import_errors(self) -> list[str]:
         """Return what keeps DAG files from loading: file and last line of the error."""
         return [

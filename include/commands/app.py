@@ -19,6 +19,7 @@ from include.commands import (
     runs,
 )
 from include.commands.demo.verb import demo
+from include.commands.doctor.verb import doctor
 from include.errors import DriftgateError
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ def driftgate(
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
 app.command()(pipelines.setup)
+app.command()(doctor)
 app.command()(runs.train)
 app.command()(runs.infer)
 app.command()(runs.rollback)

@@ -16,7 +16,8 @@ from include.config import BrokenPipeline, PipelineConfig, find_pipelines
 from include.errors import CommandError
 
 _POLL_S = 0.5
-_DAG_KINDS = ("training", "inference", "rollback", "reproduce", "alerts")
+DAG_KINDS = ("training", "inference", "rollback", "reproduce", "alerts")
+"""What the names of a pipeline's DAGs end with."""
 
 
 def up(
@@ -91,7 +92,7 @@ def release_dags(api: AirflowApi, pipelines: Path, output: Output) -> None:
         if isinstance(pipeline, BrokenPipeline):
             output.say(f"a pipeline file is wrong: {pipeline.reason}", style="yellow")
         else:
-            expected |= {f"{pipeline.name}_{kind}" for kind in _DAG_KINDS}
+            expected |= {f"{pipeline.name}_{kind}" for kind in DAG_KINDS}
     if not expected:
         output.say(f"there is no pipeline in {pipelines}", style="yellow")
     deadline = time.monotonic() + DAG_PATIENCE_S

@@ -4,12 +4,12 @@ import logging
 import smtplib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import make_msgid, parseaddr
-from typing import cast
+from typing import TypeVar, cast
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import BaseHook
@@ -20,12 +20,15 @@ from include.config_parts import NotifyConfig
 from include.errors import NotDeliveredError
 from include.notify.mail import KIND_HEADER, Mail, Picture
 
+ResultT = TypeVar("ResultT")
+
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 15.0
 """How long a task waits for a mail to be sent, whatever the server does and however many addresses its name has."""
 STEP_PATIENCE_S = 5
 """How long the server may take for one answer."""
+_DONE = 250
 _HEADER_WIDTH = 200
 """Characters of a line of a header: any subject of ours is one line; 998 are allowed (RFC 5322, section 2.1.1)."""
 
@@ -45,6 +48,16 @@ class _MailHook(SmtpHook):
     def smtp_retry_limit(self) -> int:
         """The connection's, but at most one more try to connect."""
         return max(0, min(super().smtp_retry_limit, 1))
+
+    def greet(self) -> None:
+        """Have the server answer.
+
+        Raises:
+            smtplib.SMTPResponseException: It answers that it will not.
+        """
+        code, text = cast("smtplib.SMTP", self._smtp_client).noop()
+        if code != _DONE:
+            raise smtplib.SMTPResponseException(code, text)
 
     def deliver(self, mail: Mail, recipients: Sequence[str], key: str | None) -> dict[str, tuple[int, bytes]]:
         """Send a mail as one message with all its parts, and return the recipients that the server refused."""
@@ -103,7 +116,7 @@ def send_mail(notify: NotifyConfig, mail: Mail, key: str | None = None) -> None:
     recipients = notify.emails
     started = time.monotonic()
     try:
-        refused = _deliver_in_time(notify.smtp_conn_id, mail, recipients, key)
+        refused = _in_time(notify.smtp_conn_id, lambda hook: hook.deliver(mail, recipients, key))
     except NotDeliveredError:
         raise
     except Exception as error:  # noqa: BLE001 - the hook, the connection and the server have exceptions of their own
@@ -119,25 +132,41 @@ def send_mail(notify: NotifyConfig, mail: Mail, key: str | None = None) -> None:
     )
 
 
-def _deliver_in_time(
-    conn_id: str, mail: Mail, recipients: Sequence[str], key: str | None
-) -> dict[str, tuple[int, bytes]]:
-    """Deliver in a thread, and leave it to itself after our patience.
+def greet_server(notify: NotifyConfig) -> None:
+    """Log in at the server that takes the mails, and send nothing.
+
+    Raises:
+        NotDeliveredError: There is no such connection, nobody answers, or the login is refused.
+    """
+
+    def greet(hook: _MailHook) -> None:
+        hook.greet()
+
+    try:
+        _in_time(notify.smtp_conn_id, greet)
+    except NotDeliveredError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the hook, the connection and the server have exceptions of their own
+        raise NotDeliveredError(_told(error)) from None
+
+
+def _in_time(conn_id: str, work: Callable[[_MailHook], ResultT]) -> ResultT:
+    """Do something with a server in a thread, and leave it to itself after our patience.
 
     The hook's time-out holds for each answer of the server: one that sends a byte now and then, or a name that takes
     minutes to be looked up, would hold the task all the same.
     """
     _refuse_missing(conn_id)
-    outcome: list[dict[str, tuple[int, bytes]] | Exception] = []
+    outcome: list[ResultT | Exception] = []
 
-    def deliver() -> None:
+    def connect() -> None:
         try:
             with _MailHook(smtp_conn_id=conn_id) as hook:
-                outcome.append(cast("_MailHook", hook).deliver(mail, recipients, key))
+                outcome.append(work(cast("_MailHook", hook)))
         except Exception as error:  # noqa: BLE001 - raised again by the thread that waits
             outcome.append(error)
 
-    thread = threading.Thread(target=deliver, name="driftgate-mail", daemon=True)
+    thread = threading.Thread(target=connect, name="driftgate-mail", daemon=True)
     thread.start()
     thread.join(PATIENCE_S)
     if not outcome:

@@ -104,6 +104,7 @@ VALUES: dict[str, Any] = {
     "rescore": "window",
     "run_id": "a_training/manual__2026",
     "same_weights": True,
+    "schema_name": "A",
     "score": 0.3,
     "seconds": 60,
     "segment": "segments/a",

@@ -1,0 +1,6 @@
+-- A table of this session alone, into which the doctor merges.
+CREATE OR REPLACE TEMPORARY TABLE DOCTOR_SCRATCH (
+    STAGE VARCHAR NOT NULL,
+    RELATIVE_PATH VARCHAR NOT NULL,
+    ETAG VARCHAR NOT NULL
+)

@@ -1,0 +1,7 @@
+-- What has come into the doctor's table.
+SELECT
+    STAGE,
+    RELATIVE_PATH,
+    ETAG
+FROM DOCTOR_SCRATCH
+ORDER BY RELATIVE_PATH

@@ -1,0 +1,3 @@
+-- What a role may do.
+-- Identifiers: role
+SHOW GRANTS TO ROLE {role}

@@ -1,0 +1,247 @@
+"""What the doctor says of a pipeline, sound and with what may be missing."""
+
+import json
+import logging
+import smtplib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import yaml
+
+from include.commands.app import main
+from include.commands.doctor.session_checks import Session, check_clock
+from include.warehouse.names import roles_of
+from include.warehouse.setup import run_setup
+from tests.unit.commands.airflow_server import airflow_server
+
+DAGS = ("training", "inference", "rollback", "reproduce", "alerts")
+
+
+@pytest.fixture
+def airflow(config, monkeypatch):
+    """An Airflow that has read the pipeline's DAGs."""
+    listed = [{"dag_id": f"{config.name}_{kind}", "is_paused": False} for kind in DAGS]
+    answers = {
+        "GET /api/v2/dags": (200, {"dags": listed, "total_entries": len(listed)}),
+        "GET /api/v2/importErrors": (200, {"import_errors": [], "total_entries": 0}),
+        "GET /api/v2/monitor/health": (200, {"scheduler": {"status": "healthy"}}),
+    }
+    with airflow_server(answers) as server:
+        monkeypatch.setenv("DRIFTGATE_AIRFLOW_URL", server.url)
+        monkeypatch.setenv("DRIFTGATE_AIRFLOW_TOKEN", "token")
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch, open_session, config, airflow, put_image):
+    """The pipeline's file, its warehouse in the environment, set up with roles and grants, and images in its stages."""
+    folder = tmp_path / "pipelines"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
+    monkeypatch.setenv("DRIFTGATE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("DRIFTGATE_PIPELINES", str(folder))
+    run_setup(open_session(), config)
+    put_image("shirt/it's 1.png", colour=(1, 2, 3))
+    put_image("new.png", colour=(1, 2, 3), stage="new")
+    loggers = [logging.getLogger(name) for name in ("airflow", "snowflake", "include")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):  # the command is quiet, what comes after it need not be
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def query(open_session):
+    """A function that runs any SQL in the pipeline's schema, as an administrator's worksheet would."""
+    session = open_session()
+    return lambda sql: session._connection.cursor().execute(sql).fetchall()
+
+
+@pytest.fixture
+def doctor(capsys, config):
+    """A function that calls the doctor, and returns its exit code and findings by the checks' names."""
+
+    def call():
+        with pytest.raises(SystemExit) as ended:
+            main(["doctor", config.name, "--json"])
+        result = json.loads(capsys.readouterr().out)
+        assert result["healthy"] == (not ended.value.code)
+        findings = {}
+        for finding in result["findings"]:
+            findings.setdefault(finding["check"], []).append(finding)
+        return ended.value.code or 0, findings
+
+    return call
+
+
+def states(findings):
+    return {check: [finding["state"] for finding in found] for check, found in findings.items()}
+
+
+def test_a_sound_pipeline_lacks_nothing(doctor):
+    code, findings = doctor()
+
+    assert states(findings) == {
+        "connection": ["ok"],
+        "role": ["ok"],
+        "compute": ["ok"],
+        "clock": ["ok"],
+        "schema": ["ok"],
+        "privileges": ["ok"],
+        "directory": ["ok", "ok"],
+        "url": ["ok", "ok"],
+        "stream": ["ok", "ok"],
+        "loading": ["ok"],
+        "model": ["skipped"],
+        "mail": ["skipped"],
+        "airflow": ["ok"],
+    }
+    assert code == 0
+    assert "1 files, the latest of" in findings["directory"][0]["says"]
+    assert findings["url"][0]["says"].startswith("shirt/it's 1.png of stage TRAINING_IMAGES was fetched")
+
+
+def test_a_person_reads_a_line_for_each_check_and_what_mends_it(capsys, config, query):
+    query("DROP STREAM TRAINING_IMAGES_CHANGES")
+
+    with pytest.raises(SystemExit) as ended:
+        main(["doctor", config.name])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert ended.value.code == 1
+    at = next(i for i, line in enumerate(lines) if line.startswith("missing  stream"))
+    assert lines[at].endswith("there is no stream on stage TRAINING_IMAGES: each sync compares all of it")
+    assert "CREATE OR REPLACE STREAM TRAINING_IMAGES_CHANGES" in lines[at + 1]
+    assert lines[-1] == "1 missing: each line says what mends it"
+
+
+def test_the_mend_of_a_revoked_privilege_is_the_grant_that_gives_it_back(doctor, config, query):
+    role = roles_of(config).pipeline
+    query(f"REVOKE INSERT ON TABLE PREDICTIONS FROM ROLE {role}")
+
+    code, findings = doctor()
+
+    [finding] = findings["privileges"]
+    assert (code, finding["state"]) == (1, "missing")
+    assert f"{role} lacks INSERT on table TESTS.{config.schema_name}.PREDICTIONS" in finding["says"]
+    query(finding["mend"].rstrip(";"))
+    assert doctor()[0] == 0
+
+
+def test_a_dropped_role_and_a_dropped_table_are_set_up_again(doctor, config, query, open_session):
+    query(f"DROP ROLE {roles_of(config).pipeline}")
+    query("DROP TABLE RECALLS")
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert findings["privileges"][0]["mend"] == f"./driftgate setup {config.name}"
+    assert findings["schema"][0]["says"].endswith("has no RECALLS")
+    run_setup(open_session(), config)
+    assert doctor()[0] == 0
+
+
+def test_a_stage_whose_folder_is_gone_is_named(doctor, tmp_path):
+    (tmp_path / "new" / "new.png").unlink()
+    (tmp_path / "new").rmdir()
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert [finding["state"] for finding in findings["directory"]] == ["ok", "missing"]
+    assert "stage INCOMING_IMAGES cannot be listed" in findings["directory"][1]["says"]
+    assert "GRANT USAGE ON STAGE INCOMING_IMAGES TO ROLE" in findings["directory"][1]["mend"]
+
+
+def test_a_file_that_is_not_handed_out_is_named(doctor, tmp_path, monkeypatch):
+    from include.commands.doctor import stage_checks
+
+    listing = stage_checks.list_stage
+
+    def list_and_lose(warehouse, stage):
+        listing(warehouse, stage)
+        (tmp_path / "new" / "new.png").unlink(missing_ok=True)
+
+    monkeypatch.setattr(stage_checks, "list_stage", list_and_lose)
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert "new.png of stage INCOMING_IMAGES was not handed out" in findings["url"][1]["says"]
+    assert "?" not in findings["url"][1]["says"]
+
+
+def test_wrong_credentials_are_told_and_the_rest_is_looked_at_all_the_same(doctor, monkeypatch, embedded_warehouse):
+    connection = json.loads(embedded_warehouse)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({**connection, "password": "not this one"}))
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert states(findings) == {"connection": ["missing"], "mail": ["skipped"], "airflow": ["ok"]}
+    assert "Incorrect username or password" in findings["connection"][0]["says"]
+    assert "not this one" not in json.dumps(findings)
+    assert "AIRFLOW_CONN_WAREHOUSE" in findings["connection"][0]["mend"]
+
+
+def test_dags_that_are_missing_or_paused_are_named(doctor, airflow, config):
+    name = config.name
+    listed = [{"dag_id": f"{name}_{kind}", "is_paused": kind == "inference"} for kind in DAGS if kind != "alerts"]
+    airflow.answers["GET /api/v2/dags"] = (200, {"dags": listed, "total_entries": len(listed)})
+    errors = [{"filename": "dags/alerts.py", "stack_trace": "Traceback\nImportError: no alerts"}]
+    airflow.answers["GET /api/v2/importErrors"] = (200, {"import_errors": errors, "total_entries": 1})
+
+    code, findings = doctor()
+
+    assert code == 1
+    lacking, paused = findings["airflow"]
+    assert lacking["says"] == f"Airflow has not read {name}_alerts (dags/alerts.py: ImportError: no alerts)"
+    assert (paused["says"], paused["mend"]) == (
+        f"{name}_inference is paused",
+        f"airflow dags unpause {name}_inference",
+    )
+
+
+def with_mails(tmp_path, config, monkeypatch, port):
+    notify = config.notify.model_copy(update={"emails": ("a@example.com",)})
+    changed = config.model_copy(update={"notify": notify})
+    file = tmp_path / "pipelines" / "a.yaml"
+    file.write_text(yaml.safe_dump(changed.model_dump(mode="json", by_alias=True)), encoding="utf-8")
+    extra = {"disable_ssl": True, "disable_tls": True, "retry_limit": 1, "from_email": "driftgate@example.com"}
+    connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+
+
+def test_a_mail_server_that_does_not_answer_is_told(doctor, tmp_path, config, monkeypatch, unused_port):
+    with_mails(tmp_path, config, monkeypatch, unused_port)
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert "smtp_default does not let us in" in findings["mail"][0]["says"]
+
+
+def test_a_champion_whose_files_are_gone_cannot_be_used(doctor, config, open_session, query):
+    session = open_session()
+    run = {"run_id": "r", "metrics": "{}", "config": config.to_json(), "snapshot_id": "s"}
+    files = {"artifact_path": "gone/", "sha256": "0" * 64, "n_training_images": 1, "temperature": 1.0}
+    session.run("registry/insert_version", **run, **files)
+    from include.registry.ledger import append_event
+
+    session.alone(lambda: append_event(session, "PROMOTED", version=1, run_id="r", reason=None))
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert "version 1, the champion, cannot be used" in findings["model"][0]["says"]
+    assert findings["model"][0]["mend"].startswith(f"./driftgate rollback {config.name}")
+
+
+@pytest.mark.parametrize(("off_s", "state"), [(5, "ok"), (-300, "missing")])
+def test_clocks_are_compared(off_s, state):
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    told = (now + timedelta(seconds=off_s)).replace(tzinfo=None)
+
+    [found] = check_clock(Session("A", "U", "R", "W", told), now=now)
+
+    assert found.state == state
