@@ -33,8 +33,8 @@ from include.commands.lifecycle import release_dags
 from include.commands.local.environment import pipeline_environment
 from include.commands.local.instance import LocalInstance
 from include.commands.local.state import LocalState
-from include.commands.pipelines import set_up
 from include.commands.runs import run_dag
+from include.commands.setting_up import set_up
 from include.config import PIPELINES_VARIABLE, PROJECT_ROOT
 
 N_PHOTOS = 341

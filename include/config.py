@@ -16,6 +16,7 @@ from pydantic import StringConstraints, ValidationError, model_validator
 
 from include.config_parts import (
     SMALL_CNN_MAX_SIZE,
+    AccountConfig,
     ApproversConfig,
     DriftConfig,
     GateConfig,
@@ -53,6 +54,7 @@ class PipelineConfig(Part):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
     """The pipeline's name: the prefix of its DAGs."""
     warehouse: WarehouseConfig = WarehouseConfig()
+    account: AccountConfig = AccountConfig()
     stages: StagesConfig
     labels: LabelsConfig = LabelsConfig()
     split: SplitConfig = SplitConfig()
@@ -74,6 +76,19 @@ class PipelineConfig(Part):
     @model_validator(mode="after")
     def _schema_is_an_identifier(self) -> Self:
         not_reserved(self.schema_name)
+        return self
+
+    @model_validator(mode="after")
+    def _integrations_can_be_made(self) -> Self:
+        fields = {"s3": "aws_role", "s3gov": "aws_role", "azure": "azure_tenant"}
+        for stage in (self.stages.training, self.stages.incoming):
+            field = fields.get((stage.url or "").partition("://")[0])
+            makes_it = stage.integration is not None and self.account.integrations == "made"
+            if makes_it and field is not None and getattr(self.account, field) is None:
+                raise ValueError(
+                    f"account.{field} is what setup makes the integration {stage.integration} with; if it is there "
+                    "already, say account.integrations: given"
+                )
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.config_types import (
+    AwsRole,
+    AzureTenant,
     Email,
     Identifier,
     NotifyUrl,
@@ -54,6 +56,8 @@ class WarehouseConfig(Part):
     """The database; `setup` makes it if it is not there."""
     schema_: Identifier | None = Field(default=None, alias="schema")
     """The schema, one per pipeline; by default the pipeline's name."""
+    compute: Identifier = "DRIFTGATE"
+    """The virtual warehouse that computes, unless the connection names one; `setup` makes it if it is not there."""
 
 
 class StageConfig(Part):
@@ -65,6 +69,14 @@ class StageConfig(Part):
     """Where an external stage's files lie (file:// on the embedded warehouse); none: an internal stage."""
     prefix: StagePrefix = ""
     """The folder below the stage that holds this pipeline's images; what lies beside it is neither listed nor used."""
+    integration: Identifier | None = None
+    """The storage integration by which Snowflake reaches the URL; none for a bucket that anybody may read."""
+
+    @model_validator(mode="after")
+    def _integration_of_a_url(self) -> Self:
+        if self.integration is not None and self.url is None:
+            raise ValueError(f"integration {self.integration} is for a url, and {self.name} has none: it is internal")
+        return self
 
 
 class StagesConfig(Part):
@@ -83,6 +95,22 @@ class StagesConfig(Part):
         if self.training.name == self.incoming.name:
             raise ValueError(f"training and incoming must be two stages, both are {self.training.name}")
         return self
+
+
+class AccountConfig(Part):
+    """What `setup` makes in a Snowflake account beside the schema."""
+
+    admin_role: Identifier = "ACCOUNTADMIN"
+    """The role that makes roles, integrations, the database and the virtual warehouse."""
+    integrations: Literal["made", "given"] = "made"
+    """Whether `setup` makes the storage integrations that the stages name, or finds them there."""
+    aws_role: AwsRole | None = None
+    """The IAM role with which the integrations that `setup` makes read from S3."""
+    azure_tenant: AzureTenant | None = None
+    """The tenant in which the integrations that `setup` makes read from Azure."""
+    alert_emails: tuple[Email, ...] | None = None
+    """Whom Snowflake itself mails when no drift check arrives: verified addresses of the account's users. Null: those
+    of `notify.emails`; none: there is no such alert."""
 
 
 class LabelsConfig(Part):

@@ -70,6 +70,12 @@ _EMAIL = r"^[^@\s<>,;:\"\\]+@[^@\s<>,;:\"\\]+$"
 Email = Annotated[str, StringConstraints(pattern=_EMAIL, max_length=254)]
 """A mail address, as a header takes it: one @, and nothing that a header reads as more than an address."""
 
+AwsRole = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$")]
+"""The name of an IAM role, as AWS writes it."""
+
+AzureTenant = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+"""The id of a tenant of Azure."""
+
 ENVIRONMENT = "env:"
 """How an entry begins that names a variable of the environment instead of a URL."""
 _ENVIRONMENT_ENTRY = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")

@@ -24,6 +24,14 @@ class WarehouseUnavailableError(WarehouseError):
     is_transient = True
 
 
+class AccessDeniedError(WarehouseError):
+    """The session's role may not do what a statement does, or the user may not take a role."""
+
+
+class SetupRefusedError(AccessDeniedError):
+    """What a pipeline needs in the account takes an administrator."""
+
+
 class LockNotAcquiredError(WarehouseError):
     """Other transactions held the pipeline's lock for longer than we wait."""
 

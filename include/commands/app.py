@@ -17,6 +17,7 @@ from include.commands import (
     reproduce,
     retention,
     runs,
+    setting_up,
 )
 from include.commands.demo.verb import demo
 from include.commands.doctor.verb import doctor
@@ -51,8 +52,9 @@ def driftgate(
 
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
-app.command()(pipelines.setup)
+app.command()(setting_up.setup)
 app.command()(doctor)
+app.command()(setting_up.teardown)
 app.command()(runs.train)
 app.command()(runs.infer)
 app.command()(runs.rollback)

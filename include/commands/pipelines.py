@@ -1,4 +1,4 @@
-"""The verbs `setup` and `status`."""
+"""The verb `status`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +9,12 @@ import typer
 from include.commands.console import Output
 from include.commands.local.instance import LocalInstance
 from include.commands.local.state import LocalState
-from include.commands.options import AsJson, Name, OfDemo
+from include.commands.options import AsJson, OfDemo
 from include.commands.warehouse_access import open_warehouse
 from include.config import BrokenPipeline, PipelineConfig, find_pipelines, load_pipeline_named
 from include.errors import CommandError, WarehouseError
 
 _N_SHOWN_ALERTS = 5
-
-
-def setup(name: Name, demo: OfDemo = False, as_json: AsJson = False) -> None:
-    """Make a pipeline's schema, stages, tables and views in the warehouse. Again, it changes what its file changed."""
-    output = Output(as_json=as_json)
-    state = LocalState.locate(demo=demo)
-    config = set_up(name, state)
-    output.say(f"{config.name} is set up in {config.warehouse.database}.{config.schema_name}")
-    output.result({"name": config.name, "database": config.warehouse.database, "schema": config.schema_name})
 
 
 def status(
@@ -47,22 +38,6 @@ def status(
     for pipeline in described:
         _show(pipeline, output)
     output.result({"running": running, "pipelines": described})
-
-
-def set_up(name: str, state: LocalState) -> PipelineConfig:
-    """Set a pipeline up in the warehouse.
-
-    Raises:
-        ConfigError: There is no such pipeline, or its file is wrong.
-        CommandError: There is no warehouse.
-        WarehouseError: It refuses a statement.
-    """
-    config = load_pipeline_named(name, _pipelines_folder(state))
-    with open_warehouse(config, state) as warehouse:
-        from include.warehouse.setup import run_setup
-
-        run_setup(warehouse, config)
-    return config
 
 
 def _pipelines_folder(state: LocalState) -> Path | None:

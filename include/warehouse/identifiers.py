@@ -84,4 +84,5 @@ def pipeline_identifiers(config: PipelineConfig) -> dict[str, str]:
     return {
         "database": quote_identifier(config.warehouse.database),
         "schema": quote_identifier(config.schema_name),
+        "compute": quote_identifier(config.warehouse.compute),
     }

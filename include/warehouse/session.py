@@ -17,6 +17,7 @@ from snowflake.connector import errors
 
 from include.errors import ConcurrentChangeError, LockNotAcquiredError, WarehouseError, WarehouseUnavailableError
 from include.warehouse.identifiers import with_identifiers
+from include.warehouse.refusals import refusal_of
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ MAX_READ_TRIES = 3
 
 _CONFLICT_ERRNOS = frozenset({625})
 """Snowflake's 000625: a statement gave up waiting for a lock, after LOCK_TIMEOUT; on the embedded warehouse at once."""
-_NO_SUCH_OBJECT = 2003
 _SESSION_LOST_ERRNOS = frozenset({250002, 390104, 390111, 390112, 390114})
 """The connection is closed, the session unknown (the warehouse was started again) or expired: a new one will do."""
 _BOUND_NAME = re.compile(r"%\(([a-z_0-9]+)\)s")
@@ -245,7 +245,8 @@ def translated(doing: str, error: errors.Error | OSError) -> WarehouseError:
     message = f"{doing}: {getattr(error, 'msg', None) or error}"
     if errno in _CONFLICT_ERRNOS:
         return _ConflictError(message)
-    if errno == _NO_SUCH_OBJECT:
-        message += " (is the pipeline set up? ./driftgate setup NAME)"
+    refusal = refusal_of(errno, message)
+    if refusal is not None:
+        return refusal
     lost = isinstance(error, OSError | errors.OperationalError | errors.InterfaceError) or errno in _SESSION_LOST_ERRNOS
     return WarehouseUnavailableError(message) if lost else WarehouseError(message)

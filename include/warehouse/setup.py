@@ -1,110 +1,77 @@
-"""The tables, views and stages of a pipeline. Running it again changes nothing but what the pipeline file changed."""
+"""Setting a pipeline up in the warehouse. Running it again changes nothing but what the pipeline file changed.
+
+What is made in the account needs an administrator of it, what is made in the schema only the schema's owner.
+"""
 
 import logging
 import time
+from collections.abc import Iterator
+from typing import Literal
 
 from include.config import PipelineConfig
-from include.config_parts import StageConfig
-from include.warehouse.identifiers import MODELS_STAGE, WORK_STAGE, quote_identifier, quote_url
+from include.errors import AccessDeniedError, SetupRefusedError
+from include.warehouse.account import account_statements
+from include.warehouse.identifiers import pipeline_identifiers
+from include.warehouse.names import roles_of
+from include.warehouse.schema import schema_statements
 from include.warehouse.session import Warehouse
-from include.warehouse.stage_streams import set_up_stream
+from include.warehouse.statements import Statement, run_all, script_of
 
 log = logging.getLogger(__name__)
 
-_TABLES_AND_VIEWS = (
-    "runs",
-    "images",
-    "stage_comparisons",
-    "labels",
-    "label_requests",
-    "requested_images",
-    "current_labels",
-    "quarantine",
-    "open_label_requests",
-    "forgotten",
-    "snapshots",
-    "snapshot_images",
-    "pixels",
-    "features",
-    "model_versions",
-    "model_events",
-    "recalls",
-    "baselines",
-    "drift_checks",
-    "cure_checks",
-    "accepted_checks",
-    "approval_requests",
-    "alerts",
-    "reproductions",
-    "pipeline_lock",
-    "predictions",
-    "champion",
-    "recalled_versions",
-    "serving_versions",
-)
+SetupPart = Literal["account", "schema", "all"]
 
 
-def run_setup(warehouse: Warehouse, config: PipelineConfig) -> None:
-    """Make what the pipeline needs in the warehouse: database, schema, stages, tables, views.
+def run_setup(warehouse: Warehouse, config: PipelineConfig, part: SetupPart = "all") -> None:
+    """Make what the pipeline needs in the warehouse, or one part of it.
 
     Args:
-        warehouse: A session for this pipeline; its schema need not be there yet.
+        warehouse: A session for this pipeline; nothing of it need be there yet.
         config: The pipeline.
+        part: What is made: in the account (roles, virtual warehouse, integrations, database, schema), in the schema
+            (stages, tables, views, grants, the alert), or both.
 
     Raises:
+        SetupRefusedError: The session's user may not make what the part needs.
         WarehouseError: The warehouse refused a statement.
     """
     started = time.monotonic()
-    for statement in ("create_database", "create_schema", "use_schema"):
-        warehouse.run(f"setup/{statement}")
-    for stage in (config.stages.training, config.stages.incoming):
-        _set_up_image_stage(warehouse, stage)
-    for name in (MODELS_STAGE, WORK_STAGE):
-        warehouse.run("setup/create_internal_stage", identifiers={"stage": quote_identifier(name)})
-    for stage in (config.stages.training, config.stages.incoming):
-        set_up_stream(warehouse, stage)
-    for name in _TABLES_AND_VIEWS:
-        warehouse.run(f"setup/create_{name}")
-    for statement in ("add_check_id_to_runs", "add_request_id_to_model_events"):
-        warehouse.run(f"setup/{statement}")
-    _add_what_answers_and_baselines_lack(warehouse)
-    _add_what_checks_lack(warehouse)
-    for name in ("first_answers", "labelled_answers", "check_accuracy", "model_history"):
-        warehouse.run(f"setup/create_{name}")
-    warehouse.run("setup/fill_pipeline_lock")
-    warehouse.run("setup/create_current_predictions", incoming_stage=config.stages.incoming.name)
+    n_statements = 0
+    if part != "schema":
+        try:
+            n_statements += run_all(warehouse, account_statements(config))
+        except AccessDeniedError as error:
+            raise SetupRefusedError(
+                f"{error}; what is made in the account needs the role {config.account.admin_role}: have an "
+                f"administrator run what ./driftgate setup {config.name} --print --part account shows, and then run "
+                f"./driftgate setup {config.name} --part schema"
+            ) from error
+    if part != "account":
+        try:
+            n_statements += run_all(warehouse, schema_statements(config))
+        except AccessDeniedError as error:
+            owner = roles_of(config).owner
+            raise SetupRefusedError(
+                f"{error}; what is made in the schema needs the role {owner}: have an administrator run "
+                f"./driftgate setup {config.name} --part account and GRANT ROLE {owner} TO USER with your user's name"
+            ) from error
     log.info(
-        "set up %s in %s.%s in %.1f s",
+        "set up %s in %s.%s: %d statements in %.1f s",
         config.name,
         config.warehouse.database,
         config.schema_name,
+        n_statements,
         time.monotonic() - started,
     )
 
 
-def _add_what_answers_and_baselines_lack(warehouse: Warehouse) -> None:
-    """Add the columns that PREDICTIONS and BASELINES of earlier releases do not have."""
-    for column in ("SHORT_SIDE", "LONG_SIDE", "BRIGHTNESS", "CONTRAST", "SHARPNESS"):
-        warehouse.run("setup/add_number_to_predictions", identifiers={"column": quote_identifier(column)})
-    for statement in ("add_features_to_predictions", "add_is_first_to_predictions", "fill_is_first"):
-        warehouse.run(f"setup/{statement}")
-    for statement in ("add_held_out_to_baselines", "add_features_to_baselines"):
-        warehouse.run(f"setup/{statement}")
+def setup_script(config: PipelineConfig, part: SetupPart = "all") -> str:
+    """Return what `run_setup` runs as a script for a worksheet."""
+    return script_of(_statements(config, part), pipeline_identifiers(config))
 
 
-def _add_what_checks_lack(warehouse: Warehouse) -> None:
-    """Add the columns that DRIFT_CHECKS of earlier releases does not have."""
-    for column in ("SCORE", "THRESHOLD", "P_VALUE", "SMALLEST_SHIFT", "ESTIMATED_ACCURACY"):
-        warehouse.run("setup/add_number_to_drift_checks", identifiers={"column": quote_identifier(column)})
-    for statement in ("add_signal_to_drift_checks", "add_evidence_to_drift_checks"):
-        warehouse.run(f"setup/{statement}")
-
-
-def _set_up_image_stage(warehouse: Warehouse, stage: StageConfig) -> None:
-    identifiers = {"stage": quote_identifier(stage.name)}
-    if stage.url is None:
-        warehouse.run("setup/create_internal_stage", identifiers=identifiers)
-        return
-    identifiers["url"] = quote_url(stage.url)
-    warehouse.run("setup/create_external_stage", identifiers=identifiers)
-    warehouse.run("setup/set_stage_url", identifiers=identifiers)
+def _statements(config: PipelineConfig, part: SetupPart) -> Iterator[Statement]:
+    if part != "schema":
+        yield from account_statements(config)
+    if part != "account":
+        yield from schema_statements(config)

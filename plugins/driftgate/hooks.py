@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 from airflow.providers.snowflake.hooks.snowflake import SnowflakeHook
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
 from include.config import PipelineConfig
 from include.errors import ConfigError
@@ -45,6 +45,7 @@ class WarehouseHook(SnowflakeHook):
         extra = self.get_connection(self.get_conn_id()).extra_dejson
         if "protocol" in extra:
             parameters["protocol"] = extra["protocol"]
+        parameters["warehouse"] = parameters.get("warehouse") or self._config.warehouse.compute
         parameters["login_timeout"] = LOGIN_TIMEOUT_S
         parameters["network_timeout"] = NETWORK_TIMEOUT_S
         parameters["session_parameters"] = {
@@ -61,7 +62,7 @@ class WarehouseHook(SnowflakeHook):
         Raises:
             WarehouseUnavailableError: The warehouse cannot be reached.
             WarehouseError: It refuses the login.
-            ConfigError: Airflow has no such connection.
+            ConfigError: Airflow has no such connection, or its private key cannot be read.
         """
         from snowflake.connector import errors
 
@@ -73,6 +74,13 @@ class WarehouseHook(SnowflakeHook):
             raise ConfigError(
                 f"Airflow has no connection {self.get_conn_id()!r}, which pipeline {self._config.name} names: add it "
                 "in the UI under Admin, Connections, or as AIRFLOW_CONN_" + self.get_conn_id().upper()
+            ) from error
+        except (ValueError, TypeError, AirflowException) as error:
+            # from reading the key: cryptography's messages hold nothing of it
+            raise ConfigError(
+                f"connection {self.get_conn_id()!r}: {error}; private_key_file names a PEM file that the worker can "
+                "read, private_key_content holds its text, and the passphrase of an encrypted key is the connection's "
+                "password (a key without one: no password)"
             ) from error
         except (errors.Error, OSError) as error:
             raise translated(f"connection {self.get_conn_id()!r}", error) from error

@@ -17,7 +17,7 @@ from include.commands.demo.own_images_plot import OwnImagesPlot
 from include.commands.demo.stopwatch import Stopwatch
 from include.commands.demo.story import Story
 from include.commands.demo.summary import summarise
-from include.commands.pipelines import set_up
+from include.commands.setting_up import set_up
 
 pytestmark = pytest.mark.end_to_end
 

@@ -21,6 +21,7 @@ from include.warehouse.loading import (
     LoadedTable,
     write_rows,
 )
+from include.warehouse.names import FILE_FORMAT, roles_of
 from include.warehouse.session import SQL_FOLDER, Warehouse, read_statement
 from include.warehouse.setup import run_setup
 
@@ -37,6 +38,11 @@ VALUES: dict[str, Any] = {
     "approvers": '[{"id": "ann", "name": "ann"}]',
     "artifact_path": "ab12/",
     "at": datetime(2026, 1, 1),
+    "aws_provider": "S3",
+    "aws_role": "arn:aws:iam::123456789012:role/driftgate",
+    "aws_urls": ["s3://bucket/new/"],
+    "azure_tenant": "00000000-0000-0000-0000-000000000000",
+    "azure_urls": ["azure://account.blob.core.windows.net/bucket/new/"],
     "backbone_digest": "b0",
     "challenger": 2,
     "champion_event_seq": 1,
@@ -54,8 +60,10 @@ VALUES: dict[str, Any] = {
     "differences": '["torch 2, then 1"]',
     "due_at": None,
     "edges": "[0.0, 0.5, 1.0]",
+    "emails": ["a@example.com", "b@example.com"],
     "error": "Connection refused",
     "estimated_accuracy": 0.7,
+    "evaluated": "60 MINUTE",
     "event": "REGISTERED",
     "event_seq": 1,
     "evidence": '{"image_statistics": {}}',
@@ -64,9 +72,11 @@ VALUES: dict[str, Any] = {
     "first_commit_seq": 1,
     "fitted_path": "fitted/ab12.safetensors",
     "from_version": None,
+    "gcs_urls": ["gcs://bucket/new/"],
     "held_out": "{}",
     "image_statistics": "{}",
     "incoming_stage": "INCOMING_IMAGES",
+    "integration_name": "A_MAIL",
     "is_every": False,
     "keep_seconds": 86_400,
     "kept_contents": ["c0ffee"],
@@ -78,6 +88,7 @@ VALUES: dict[str, Any] = {
     "max_age_seconds": 60,
     "max_changes": 5,
     "max_windows": 9,
+    "message": "it's silent",
     "metrics": '{"accuracy": 0.5}',
     "min_bad_images": 5,
     "moments": "[[0, 1, 1780000000]]",
@@ -94,9 +105,11 @@ VALUES: dict[str, Any] = {
     "prefix": "a/",
     "preprocessing_digest": "d0",
     "preprocessing_digests": ["d0", "d1"],
+    "purpose": "runs it",
     "read_as": "{}",
     "reason": None,
     "reasons": '["why"]',
+    "recipients": "a@example.com, b@example.com",
     "relative_path": "a/1.png",
     "report_path": None,
     "request_id": "4e90",
@@ -112,6 +125,7 @@ VALUES: dict[str, Any] = {
     "served_before": "[2, 1]",
     "sha256": "ab12",
     "signal": "confidences",
+    "silence_s": 7200,
     "since": datetime(2026, 1, 1),
     "smallest_shift": None,
     "snapshot_id": "5a",
@@ -119,6 +133,7 @@ VALUES: dict[str, Any] = {
     "stage_names": ["TRAINING_IMAGES", "INCOMING_IMAGES"],
     "statistic_edges": '{"brightness": [0.0, 0.5, 1.0]}',
     "statistics": '{"n_new_labels": 3}',
+    "subject": "no drift check",
     "temperature": 1.5,
     "threshold": 0.2,
     "thresholds": '{"min_new_labels": 50}',
@@ -195,8 +210,18 @@ def test_a_statement_runs(prepared: Warehouse, config: PipelineConfig, folder: P
         "stage": "TRAINING_IMAGES",
         "stream": stream_of("TRAINING_IMAGES"),
         "url": f"file://{folder}/train/",
+        "role": roles_of(config).pipeline,
+        "to_role": "SYSADMIN",
+        "integration": "A_BUCKET",
+        "privileges": "SELECT, INSERT",
+        "table": "IMAGES",
+        "view": "CHAMPION",
+        "file_format": FILE_FORMAT,
         "location": stage_location(WORK_STAGE, f"{statement}/") if is_copy else _STAGED,
     }
+    if name.startswith("teardown/"):  # what all other statements need stays
+        gone = ("schema", "table", "view", "stage", "stream", "role", "integration")
+        identifiers |= dict.fromkeys(gone, "NOT_THERE")
     values = {**VALUES, "file_url": f"file://{folder}/copy_loaded_keys.parquet", "folder_url": f"file://{folder}/"}
     needed = {key: value for key, value in values.items() if f"%({key})s" in read_statement(name)}
 

@@ -19,7 +19,7 @@ from include.commands.local.instance import LocalInstance
 from include.commands.local.mails import read_mails
 from include.commands.local.state import LocalState, Settings
 from include.commands.options import AirflowPort, AsJson, MailPort, Verbose, WarehousePort
-from include.commands.pipelines import set_up
+from include.commands.setting_up import set_up
 
 Dataset = Annotated[
     Path | None,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from include.commands.doctor.findings import Found, Patient, missing, ok, skipped
-from include.errors import ArtefactError
+from include.errors import ArtefactError, WarehouseError
 from include.registry.ledger import read_champion
 from include.registry.model_files import download_files
 
@@ -23,7 +23,7 @@ def check_model(patient: Patient) -> Iterable[Found]:
         with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
             download_files(patient.warehouse, champion.artifact_path, Path(folder))
             load(Path(folder), sha256=champion.sha256)
-    except ArtefactError as error:
+    except (ArtefactError, WarehouseError) as error:
         yield missing(
             f"version {champion.version}, the champion, cannot be used: {error}",
             mend=f"./driftgate rollback {name}, or ./driftgate train {name}",

@@ -98,7 +98,7 @@ class AccountStatements:
         """Refuse a statement whose virtual warehouse was suspended and does not resume by itself.
 
         Raises:
-            SnowflakeError: It is (000606). A virtual warehouse that is not known is let pass: nothing is computed by it.
+            SnowflakeError: It is (000606). A virtual warehouse that is not known may pass.
         """
         found = self._account.find("WAREHOUSE", session.compute) if session.compute else None
         if found is None or found.properties.get("STATE") != "SUSPENDED":
@@ -134,7 +134,7 @@ class AccountStatements:
         if statement.kind in {"WAREHOUSE", "ALERT"}:
             suspended = statement.kind == "ALERT" or str(options.get("INITIALLY_SUSPENDED", "FALSE")).upper() == "TRUE"
             options["STATE"] = "SUSPENDED" if suspended else "STARTED"
-        self._account.put(statement.kind, name, options, body=statement.body, owner=session.role)
+        self._account.put(AccountObject(statement.kind, name, options, statement.body, session.role, now()))
         self._account.made(statement.kind, name, owner=session.role)
         return f"{statement.kind.capitalize()} {statement.name[-1]} successfully created."
 
@@ -143,7 +143,8 @@ class AccountStatements:
         if found is not None:
             states = {"SUSPEND": "SUSPENDED", "RESUME": "STARTED"}
             state = states.get(statement.action)
-            self._account.update(found, {"STATE": state} if state else statement.options)
+            changes = {"STATE": state} if state else statement.options
+            self._account.put(found._replace(properties={**found.properties, **changes}))
         return _DONE
 
     def _drop(self, statement: account_sql.DropObject, context: Context) -> str:

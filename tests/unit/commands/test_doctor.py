@@ -2,19 +2,53 @@
 
 import json
 import logging
-import smtplib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import yaml
+from stage_pictures import put_picture
 
 from include.commands.app import main
 from include.commands.doctor.session_checks import Session, check_clock
+from include.registry.ledger import append_event
 from include.warehouse.names import roles_of
 from include.warehouse.setup import run_setup
 from tests.unit.commands.airflow_server import airflow_server
 
 DAGS = ("training", "inference", "rollback", "reproduce", "alerts")
+
+
+@pytest.fixture(scope="module")
+def config(new_config, tmp_path_factory):
+    """One pipeline for all tests, as roles and grants take long to make: each leaves it as it was."""
+    return new_config(tmp_path_factory.mktemp("doctor"))
+
+
+@pytest.fixture(scope="module")
+def session(embedded_warehouse, config):
+    """An administrator's session on the pipeline, which is set up with roles and grants."""
+    from driftgate.hooks import WarehouseHook
+
+    with WarehouseHook.for_pipeline(config).session() as session:
+        run_setup(session, config)
+        session.run("setup/use_role", identifiers={"role": "ACCOUNTADMIN"})
+        yield session
+
+
+@pytest.fixture
+def query(session):
+    """A function that runs any SQL, as the administrator's worksheet would."""
+    return lambda sql: session._connection.cursor().execute(sql).fetchall()
+
+
+@pytest.fixture
+def folder(config):
+    """The folder with both stages' folders, an image in each."""
+    folder = Path(config.stages.training.url.removeprefix("file://")).parent
+    put_picture(folder, "shirt/it's 1.png", colour=(1, 2, 3))
+    put_picture(folder, "new.png", colour=(1, 2, 3), stage="new")
+    return folder
 
 
 @pytest.fixture
@@ -33,28 +67,18 @@ def airflow(config, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch, open_session, config, airflow, put_image):
-    """The pipeline's file, its warehouse in the environment, set up with roles and grants, and images in its stages."""
-    folder = tmp_path / "pipelines"
-    folder.mkdir()
-    (folder / "a.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
+def here(tmp_path, monkeypatch, session, config, airflow, folder):
+    """The pipeline's file, its warehouse in the environment, and no local instance."""
+    pipelines = tmp_path / "pipelines"
+    pipelines.mkdir()
+    (pipelines / "a.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
     monkeypatch.setenv("DRIFTGATE_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("DRIFTGATE_PIPELINES", str(folder))
-    run_setup(open_session(), config)
-    put_image("shirt/it's 1.png", colour=(1, 2, 3))
-    put_image("new.png", colour=(1, 2, 3), stage="new")
+    monkeypatch.setenv("DRIFTGATE_PIPELINES", str(pipelines))
     loggers = [logging.getLogger(name) for name in ("airflow", "snowflake", "include")]
     levels = [logger.level for logger in loggers]
     yield
     for logger, level in zip(loggers, levels, strict=True):  # the command is quiet, what comes after it need not be
         logger.setLevel(level)
-
-
-@pytest.fixture
-def query(open_session):
-    """A function that runs any SQL in the pipeline's schema, as an administrator's worksheet would."""
-    session = open_session()
-    return lambda sql: session._connection.cursor().execute(sql).fetchall()
 
 
 @pytest.fixture
@@ -113,6 +137,7 @@ def test_a_person_reads_a_line_for_each_check_and_what_mends_it(capsys, config, 
     assert lines[at].endswith("there is no stream on stage TRAINING_IMAGES: each sync compares all of it")
     assert "CREATE OR REPLACE STREAM TRAINING_IMAGES_CHANGES" in lines[at + 1]
     assert lines[-1] == "1 missing: each line says what mends it"
+    query(lines[at + 1].strip().rstrip(";"))
 
 
 def test_the_mend_of_a_revoked_privilege_is_the_grant_that_gives_it_back(doctor, config, query):
@@ -128,7 +153,7 @@ def test_the_mend_of_a_revoked_privilege_is_the_grant_that_gives_it_back(doctor,
     assert doctor()[0] == 0
 
 
-def test_a_dropped_role_and_a_dropped_table_are_set_up_again(doctor, config, query, open_session):
+def test_a_dropped_role_and_a_dropped_table_are_set_up_again(doctor, config, query, session):
     query(f"DROP ROLE {roles_of(config).pipeline}")
     query("DROP TABLE RECALLS")
 
@@ -137,15 +162,17 @@ def test_a_dropped_role_and_a_dropped_table_are_set_up_again(doctor, config, que
     assert code == 1
     assert findings["privileges"][0]["mend"] == f"./driftgate setup {config.name}"
     assert findings["schema"][0]["says"].endswith("has no RECALLS")
-    run_setup(open_session(), config)
+    run_setup(session, config)
+    session.run("setup/use_role", identifiers={"role": "ACCOUNTADMIN"})
     assert doctor()[0] == 0
 
 
-def test_a_stage_whose_folder_is_gone_is_named(doctor, tmp_path):
-    (tmp_path / "new" / "new.png").unlink()
-    (tmp_path / "new").rmdir()
+def test_a_stage_whose_folder_is_gone_is_named(doctor, folder):
+    (folder / "new").rename(folder / "unmounted")
 
     code, findings = doctor()
+
+    (folder / "unmounted").rename(folder / "new")
 
     assert code == 1
     assert [finding["state"] for finding in findings["directory"]] == ["ok", "missing"]
@@ -153,14 +180,14 @@ def test_a_stage_whose_folder_is_gone_is_named(doctor, tmp_path):
     assert "GRANT USAGE ON STAGE INCOMING_IMAGES TO ROLE" in findings["directory"][1]["mend"]
 
 
-def test_a_file_that_is_not_handed_out_is_named(doctor, tmp_path, monkeypatch):
+def test_a_file_that_is_not_handed_out_is_named(doctor, folder, monkeypatch):
     from include.commands.doctor import stage_checks
 
     listing = stage_checks.list_stage
 
     def list_and_lose(warehouse, stage):
         listing(warehouse, stage)
-        (tmp_path / "new" / "new.png").unlink(missing_ok=True)
+        (folder / stage.url.rstrip("/").rpartition("/")[2] / "new.png").unlink(missing_ok=True)
 
     monkeypatch.setattr(stage_checks, "list_stage", list_and_lose)
 
@@ -221,22 +248,6 @@ def test_a_mail_server_that_does_not_answer_is_told(doctor, tmp_path, config, mo
     assert "smtp_default does not let us in" in findings["mail"][0]["says"]
 
 
-def test_a_champion_whose_files_are_gone_cannot_be_used(doctor, config, open_session, query):
-    session = open_session()
-    run = {"run_id": "r", "metrics": "{}", "config": config.to_json(), "snapshot_id": "s"}
-    files = {"artifact_path": "gone/", "sha256": "0" * 64, "n_training_images": 1, "temperature": 1.0}
-    session.run("registry/insert_version", **run, **files)
-    from include.registry.ledger import append_event
-
-    session.alone(lambda: append_event(session, "PROMOTED", version=1, run_id="r", reason=None))
-
-    code, findings = doctor()
-
-    assert code == 1
-    assert "version 1, the champion, cannot be used" in findings["model"][0]["says"]
-    assert findings["model"][0]["mend"].startswith(f"./driftgate rollback {config.name}")
-
-
 @pytest.mark.parametrize(("off_s", "state"), [(5, "ok"), (-300, "missing")])
 def test_clocks_are_compared(off_s, state):
     now = datetime(2026, 1, 1, tzinfo=UTC)
@@ -245,3 +256,16 @@ def test_clocks_are_compared(off_s, state):
     [found] = check_clock(Session("A", "U", "R", "W", told), now=now)
 
     assert found.state == state
+
+
+def test_a_champion_whose_files_are_gone_cannot_be_used(doctor, config, session):
+    run = {"run_id": "r", "metrics": "{}", "config": config.to_json(), "snapshot_id": "s"}
+    files = {"artifact_path": "gone/", "sha256": "0" * 64, "n_training_images": 1, "temperature": 1.0}
+    session.run("registry/insert_version", **run, **files)
+    session.alone(lambda: append_event(session, "PROMOTED", version=1, run_id="r", reason=None))
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert "version 1, the champion, cannot be used" in findings["model"][0]["says"]
+    assert findings["model"][0]["mend"].startswith(f"./driftgate rollback {config.name}")

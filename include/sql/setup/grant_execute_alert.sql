@@ -1,0 +1,3 @@
+-- The alerts of this role may run.
+-- Identifiers: role
+GRANT EXECUTE ALERT ON ACCOUNT TO ROLE {role}

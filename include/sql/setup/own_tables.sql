@@ -1,0 +1,3 @@
+-- For schemas that were set up before there was an owner: who may do what with them stays as it is.
+-- Identifiers: database, schema, role
+GRANT OWNERSHIP ON ALL TABLES IN SCHEMA {database}.{schema} TO ROLE {role} COPY CURRENT GRANTS

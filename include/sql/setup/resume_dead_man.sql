@@ -1,0 +1,2 @@
+-- A new alert is suspended.
+ALTER ALERT IF EXISTS DRIFT_CHECK_MISSING RESUME

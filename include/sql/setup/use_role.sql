@@ -1,0 +1,3 @@
+-- From here on with this role.
+-- Identifiers: role
+USE ROLE {role}

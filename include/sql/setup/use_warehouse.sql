@@ -1,0 +1,3 @@
+-- From here on by this virtual warehouse.
+-- Identifiers: compute
+USE WAREHOUSE {compute}

@@ -1,0 +1,3 @@
+-- An integration that set-up made.
+-- Identifiers: integration
+DROP INTEGRATION IF EXISTS {integration}

@@ -1,0 +1,3 @@
+-- A role of the pipeline; what was granted to it is granted no more.
+-- Identifiers: role
+DROP ROLE IF EXISTS {role}

@@ -1,0 +1,3 @@
+-- The schema with all that is in it.
+-- Identifiers: database, schema
+DROP SCHEMA IF EXISTS {database}.{schema}

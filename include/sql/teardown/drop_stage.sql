@@ -1,0 +1,3 @@
+-- A stage; of an internal one the files go with it.
+-- Identifiers: stage
+DROP STAGE IF EXISTS {stage}

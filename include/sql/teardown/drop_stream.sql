@@ -1,0 +1,3 @@
+-- A stream, which stored nothing.
+-- Identifiers: stream
+DROP STREAM IF EXISTS {stream}

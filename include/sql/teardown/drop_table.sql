@@ -1,0 +1,3 @@
+-- A table that can be filled again.
+-- Identifiers: table
+DROP TABLE IF EXISTS {table}
