@@ -125,7 +125,7 @@ def test_a_sound_pipeline_lacks_nothing(doctor):
     assert findings["url"][0]["says"].startswith("shirt/it's 1.png of stage TRAINING_IMAGES was fetched")
 
 
-def test_a_person_reads_a_line_for_each_check_and_what_mends_it(capsys, config, query):
+def test_a_person_reads_a_line_for_each_check_and_what_mends_it(capsys, config, query, doctor):
     query("DROP STREAM TRAINING_IMAGES_CHANGES")
 
     with pytest.raises(SystemExit) as ended:
@@ -136,8 +136,12 @@ def test_a_person_reads_a_line_for_each_check_and_what_mends_it(capsys, config, 
     at = next(i for i, line in enumerate(lines) if line.startswith("missing  stream"))
     assert lines[at].endswith("there is no stream on stage TRAINING_IMAGES: each sync compares all of it")
     assert "CREATE OR REPLACE STREAM TRAINING_IMAGES_CHANGES" in lines[at + 1]
-    assert lines[-1] == "1 missing: each line says what mends it"
+    # what was granted on it is gone with it
+    assert lines[-1] == "2 missing: each line says what mends it"
     query(lines[at + 1].strip().rstrip(";"))
+    [granted] = doctor()[1]["privileges"]
+    query(granted["mend"].rstrip(";"))
+    assert doctor()[0] == 0
 
 
 def test_the_mend_of_a_revoked_privilege_is_the_grant_that_gives_it_back(doctor, config, query):
@@ -209,6 +213,33 @@ def test_wrong_credentials_are_told_and_the_rest_is_looked_at_all_the_same(docto
     assert "Incorrect username or password" in findings["connection"][0]["says"]
     assert "not this one" not in json.dumps(findings)
     assert "AIRFLOW_CONN_WAREHOUSE" in findings["connection"][0]["mend"]
+
+
+def test_a_suspended_warehouse_is_told_with_what_resumes_it(doctor, config, query):
+    compute = config.warehouse.compute
+    query(f"ALTER WAREHOUSE {compute} SET AUTO_RESUME = FALSE")
+    query(f"ALTER WAREHOUSE {compute} SUSPEND")
+
+    code, findings = doctor()
+
+    query(f"ALTER WAREHOUSE {compute} SET AUTO_RESUME = TRUE")
+    assert code == 1
+    assert "suspended" in findings["connection"][0]["says"]
+    assert "AUTO_RESUME = TRUE" in findings["connection"][0]["says"]
+    assert doctor()[0] == 0
+
+
+def test_a_role_of_somebody_else_is_told(doctor, config, query, monkeypatch, embedded_warehouse):
+    query("CREATE ROLE IF NOT EXISTS SOMEBODY_ELSE")
+    connection = json.loads(embedded_warehouse)
+    connection["extra"]["role"] = "SOMEBODY_ELSE"
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert findings["role"][0]["says"] == "SOMEBODY_ELSE is no role of this pipeline"
+    assert f"GRANT ROLE {roles_of(config).pipeline} TO USER DRIFTGATE;" in findings["role"][0]["mend"]
 
 
 def test_dags_that_are_missing_or_paused_are_named(doctor, airflow, config):
