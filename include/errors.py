@@ -67,9 +67,7 @@ class FetchError(DriftgateError):
 
 
 class VanishedFileError(FetchError):
-    """A file that was there when its stage was listed is no longer there."""
-
-    is_transient = False
+    """A file that was there when its stage was listed is no longer there; it may come back with its folder."""
 
 
 class UnreadableImageError(DriftgateError):

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 from include.config import PipelineConfig
+from include.warehouse.embedded.account import Grant
 from include.warehouse.embedded.server import RunningServer
 from include.warehouse.embedded.stages import Stage, StageKey
 from include.warehouse.embedded.streams import Stream
@@ -21,6 +22,13 @@ _TEXT_LENGTHS = "_fs_global._fs_information_schema._fs_columns_ext"
 _COPY_TEXT_LENGTHS = f"""
 INSERT INTO {_TEXT_LENGTHS}
 SELECT * REPLACE (? AS ext_table_schema) FROM {_TEXT_LENGTHS} WHERE ext_table_catalog = ? AND ext_table_schema = ?
+"""  # noqa: S608
+
+
+_FILE_FORMATS = "_fs_global._fs_information_schema._fs_file_formats"
+_COPY_FILE_FORMATS = f"""
+INSERT INTO {_FILE_FORMATS}
+SELECT * REPLACE (? AS schema_name) FROM {_FILE_FORMATS} WHERE database_name = ? AND schema_name = ?
 """  # noqa: S608
 
 
@@ -49,13 +57,15 @@ class SchemaTemplate:
         with databases.ddl_lock, databases.connection() as duck:
             duck.execute(f"USE {self._database}.{config.schema_name}")
             duck.execute("".join(["BEGIN;", *self._creating(config.schema_name), "COMMIT;"]))
-            duck.execute(_COPY_TEXT_LENGTHS, [config.schema_name, self._database, self._config.schema_name])
+            for copying in (_COPY_TEXT_LENGTHS, _COPY_FILE_FORMATS):
+                duck.execute(copying, [config.schema_name, self._database, self._config.schema_name])
         urls = {stage.name: stage.url for stage in (config.stages.training, config.stages.incoming)}
         for stage in self._stages():
             self._warehouse.stages.create(stage._replace(key=_key(stage, config), url=urls.get(stage.key.name) or ""))
         for stream in self._streams():
             key, on = (name._replace(schema=config.schema_name) for name in (stream.key, stream.stage))
             self._warehouse.streams.create(stream._replace(key=key, stage=on))
+        self._copy_account(config)
         self.fill(config)
 
     def fill(self, config: PipelineConfig) -> None:
@@ -68,6 +78,25 @@ class SchemaTemplate:
             if not stage.url and stages.folder(stage).is_dir():
                 copy = stages.get(_key(stage, config))
                 shutil.copytree(stages.folder(stage), stages.folder(copy), dirs_exist_ok=True)
+
+    def _copy_account(self, config: PipelineConfig) -> None:
+        """Make the other pipeline's roles and grants, in memory alone: on the disk that takes a minute of a run."""
+        memory, old, new = self._warehouse.memory, self._config.schema_name, config.schema_name
+        for (kind, name), found in list(memory._objects.items()):
+            if old in name:
+                memory._objects[kind, name.replace(old, new)] = found._replace(name=name.replace(old, new))
+        for (kind, name), grants in list(memory._grants.items()):
+            granted = [grant for grant in grants if old in name + grant.grantee_name]
+            for grant in granted:
+                renamed = [field.replace(old, new) if isinstance(field, str) else field for field in grant]
+                memory._grants[kind, name.replace(old, new)].append(Grant(*renamed))
+        memory._future += [
+            future._replace(
+                container=future.container.replace(old, new), grantee_name=future.grantee_name.replace(old, new)
+            )
+            for future in memory._future
+            if old in future.container
+        ]
 
     def _creating(self, schema: str) -> Iterator[str]:
         for statement in self._statements:

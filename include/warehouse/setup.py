@@ -5,7 +5,6 @@ What is made in the account needs an administrator of it, what is made in the sc
 
 import logging
 import time
-from collections.abc import Iterator
 from typing import Literal
 
 from include.config import PipelineConfig
@@ -15,7 +14,7 @@ from include.warehouse.identifiers import pipeline_identifiers
 from include.warehouse.names import roles_of
 from include.warehouse.schema import schema_statements
 from include.warehouse.session import Warehouse
-from include.warehouse.statements import Statement, run_all, script_of
+from include.warehouse.statements import run_all, script_of
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +66,15 @@ def run_setup(warehouse: Warehouse, config: PipelineConfig, part: SetupPart = "a
 
 def setup_script(config: PipelineConfig, part: SetupPart = "all") -> str:
     """Return what `run_setup` runs as a script for a worksheet."""
-    return script_of(_statements(config, part), pipeline_identifiers(config))
-
-
-def _statements(config: PipelineConfig, part: SetupPart) -> Iterator[Statement]:
+    identifiers = pipeline_identifiers(config)
+    place = f"{config.warehouse.database}.{config.schema_name}"
+    parts = []
     if part != "schema":
-        yield from account_statements(config)
+        parts.append(f"-- What the pipeline {config.name} needs in the account.\n")
+        parts.append(script_of(account_statements(config), identifiers))
     if part != "account":
-        yield from schema_statements(config)
+        parts.append(
+            f"-- What it has in {place}.\n" if parts else f"-- What the pipeline {config.name} has in {place}.\n"
+        )
+        parts.append(script_of(schema_statements(config), identifiers))
+    return "".join(parts)

@@ -25,4 +25,4 @@ class ShownStream(NamedTuple):
 def find_stream(warehouse: Warehouse, stage: StageConfig) -> ShownStream | None:
     """Return the stream on a stage, or None if there is none that the session's role may read."""
     name = stream_of(stage.name)
-    return next((shown for shown in warehouse.show("setup/show_streams", ShownStream) if shown.name == name), None)
+    return next((shown for shown in warehouse.show("stages/show_streams", ShownStream) if shown.name == name), None)

@@ -8,7 +8,7 @@ from include.errors import AccessDeniedError, SetupRefusedError
 from include.warehouse.account import storage_integrations
 from include.warehouse.dead_man import alert_emails
 from include.warehouse.identifiers import WORK_STAGE, quote_identifier, stream_of
-from include.warehouse.names import ALERT, FILE_FORMAT, mail_integration, roles_of
+from include.warehouse.names import ALERT, mail_integration, roles_of
 from include.warehouse.session import Warehouse
 from include.warehouse.statements import Statement
 
@@ -79,7 +79,6 @@ def _schema_removals(config: PipelineConfig, *, with_answers: bool) -> Iterator[
         yield _Removal(f"stream {name}", Statement("teardown/drop_stream", {"stream": name}))
     for name in (*stages, WORK_STAGE):
         yield _Removal(f"stage {name}", Statement("teardown/drop_stage", {"stage": quote_identifier(name)}))
-    yield _Removal(f"file format {FILE_FORMAT}", Statement("teardown/drop_file_format"))
 
 
 def _account_removals(config: PipelineConfig) -> Iterator[_Removal]:

@@ -260,7 +260,7 @@ class AccountStatements:
         if statement.by == "of":
             name = statement.name[-1]
             self._need_role(name)
-            rows = [grant for grant in grants if (grant.granted_on, grant.name) == ("ROLE", name)]
+            rows = [grant for grant in grants if grant[:3] == ("USAGE", "ROLE", name)]
             names = ("created_on", "role", "granted_to", "grantee_name", "granted_by")
             return rows_of(names, [(g.created_on, g.name, g.granted_to, g.grantee_name, g.granted_by) for g in rows])
         return grant_rows(self._chosen(statement, grants, session))

@@ -47,8 +47,8 @@ class Warehouse:
         self.databases = Databases(root)
         self.signer = Signer.from_file(root / "url_secret")
         self.stages = Stages(self.databases, root)
-        self._memory = Account(self.databases)
-        self.account = AccountStatements(self._memory, self.databases, self.stages)
+        self.memory = Account(self.databases)
+        self.account = AccountStatements(self.memory, self.databases, self.stages)
         self.sessions = Sessions(
             self.databases, self.stages, user=user, password=password, idle_transaction_s=idle_transaction_s
         )
@@ -57,10 +57,10 @@ class Warehouse:
         self.executor = Executor(
             self.databases,
             self.sessions,
-            stages=StageStatements(self.stages, self.transfers, self._memory),
+            stages=StageStatements(self.stages, self.transfers, self.memory),
             account=self.account,
-            streams=StreamStatements(self.streams, self._memory),
-            ddl=Ddl(self.databases, self.stages, self.streams, self._memory),
+            streams=StreamStatements(self.streams, self.memory),
+            ddl=Ddl(self.databases, self.stages, self.streams, self.memory),
             changes=Changes(self.stages, self.streams),
         )
         self._urls = urls

@@ -35,6 +35,11 @@ def found(warehouse: Warehouse, schema: str) -> dict[str, list[Any]]:
             for row in stages
             if row[names.index("schema_name")] == schema
         ),
+        "grants": [
+            tuple(str(field).replace(schema, "…") for field in row[1:])
+            for role in ("PIPELINE", "READER")
+            for row in cursor.execute(f"SHOW GRANTS TO ROLE TESTS_{schema}_{role}").fetchall()
+        ],
         "lock": cursor.execute("SELECT LOCK_ID, N_HOLDERS FROM PIPELINE_LOCK").fetchall(),
     }
 
@@ -52,4 +57,5 @@ def test_a_copy_is_what_setup_makes(
     assert len(made["columns"]) > 80
     assert len(made["views"]) >= 6
     assert len(made["stages"]) == 4
+    assert len(made["grants"]) > 40
     assert copied == made
