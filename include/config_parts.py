@@ -74,8 +74,10 @@ class StageConfig(Part):
 
     @model_validator(mode="after")
     def _integration_of_a_url(self) -> Self:
-        if self.integration is not None and self.url is None:
-            raise ValueError(f"integration {self.integration} is for a url, and {self.name} has none: it is internal")
+        if self.integration is not None and (self.url is None or self.url.startswith("file://")):
+            raise ValueError(
+                f"integration {self.integration} is for a bucket's url, {self.name} has {self.url or 'none'}"
+            )
         return self
 
 

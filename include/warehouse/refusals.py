@@ -79,7 +79,7 @@ _REFUSALS: Final = (
         "a network policy of the account does not let this address in: have an administrator allow it",
     ),
     _Refusal(
-        frozenset({290403, 290404, 250001, 251001}),
+        frozenset({290403, 290404, 250001, 251001, 540001}),
         r"\b40[34]\b|Verify the account name",
         "there is no such account: the connection's extra names it as account, the part of its address before "
         ".snowflakecomputing.com, like organisation-account",

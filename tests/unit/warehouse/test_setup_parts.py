@@ -77,14 +77,15 @@ def test_an_integration_that_is_given_is_not_made(config: PipelineConfig) -> Non
     assert f"GRANT USAGE ON INTEGRATION BUCKET_OF_{config.schema_name}" in script
 
 
-def test_a_set_up_makes_an_integration_and_its_stage(
-    warehouse: Warehouse, config: PipelineConfig, query: Query
-) -> None:
+def test_an_integration_follows_the_pipeline_file(warehouse: Warehouse, config: PipelineConfig, query: Query) -> None:
     moved = with_bucket(config, "s3://b/new/", aws_role="arn:aws:iam::123456789012:role/d")
-    run_setup(warehouse, moved)
+    run_setup(warehouse, moved, "account")
     elsewhere = with_bucket(config, "s3://b/elsewhere/", aws_role="arn:aws:iam::123456789012:role/d")
-    run_setup(warehouse, elsewhere)
+    run_setup(warehouse, elsewhere, "account")
 
+    assert ("USAGE", roles_of(config).owner) in {
+        (row[1], row[5]) for row in query(f"SHOW GRANTS ON INTEGRATION BUCKET_OF_{config.schema_name}")
+    }
     described = {row[0]: row[2] for row in query(f"DESCRIBE INTEGRATION BUCKET_OF_{config.schema_name}")}
     assert described["STORAGE_ALLOWED_LOCATIONS"] == "s3://b/elsewhere/"
 
