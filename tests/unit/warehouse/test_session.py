@@ -192,5 +192,5 @@ def test_what_is_shown_is_read_by_the_names_of_its_columns(warehouse: Warehouse)
     shown = warehouse.show("stages/show_streams", Stream)
 
     assert shown == [Stream("INCOMING_IMAGES_CHANGES", "false"), Stream("TRAINING_IMAGES_CHANGES", "false")]
-    with pytest.raises(WarehouseError, match="stages/show_streams.sql does not show colour"):
+    with pytest.raises(WarehouseError, match=r"show_streams\.sql does not show colour"):
         warehouse.show("stages/show_streams", StreamOfAnotherRelease)
