@@ -52,7 +52,7 @@ def open_warehouse(config: PipelineConfig, state: LocalState) -> Iterator[Wareho
         raise CommandError(
             f"the warehouse is not running: {start_hint(state)}. For another one, set {variable} to its connection"
         )
-    _import_quietly()
+    import_hooks_quietly()
     from driftgate.hooks import WarehouseHook
 
     with WarehouseHook.for_pipeline(config).session() as warehouse:
@@ -68,8 +68,8 @@ def _refuse_stopped_warehouse(state: LocalState) -> None:
         raise CommandError(f"the warehouse does not answer at {LOOPBACK}:{port}: {start_hint(state)}") from error
 
 
-def _import_quietly() -> None:
-    """Import Airflow without what it and its libraries log on the way: the command's output is for its user."""
+def import_hooks_quietly() -> None:
+    """Import our side of Airflow without what its libraries log on the way: the command's output is for its user."""
     plugins = str(PROJECT_ROOT / "plugins")
     if plugins not in sys.path:
         sys.path.append(plugins)

@@ -125,28 +125,18 @@ class Warehouse:
             WarehouseError: The warehouse refused it, or the columns are not the fields of `row_type`.
             WarehouseUnavailableError: The warehouse could not be reached.
         """
-        read_again = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(WarehouseUnavailableError),
-            stop=tenacity.stop_after_attempt(1 if self._in_transaction else MAX_READ_TRIES),
-            wait=tenacity.wait_random_exponential(multiplier=0.5, max=5),
-            before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
-            reraise=True,
-        )
-        return read_again(self._fetch_once, name, row_type, identifiers, values)
+        return self._read_again()(self._fetch_once, name, row_type, identifiers, values)
 
     def show(self, name: str, row_type: type[RowT], /, *, identifiers: Mapping[str, str] | None = None) -> list[RowT]:
         """Run a SHOW and return its rows, of each the columns that are fields of `row_type`: there may be others.
+
+        It is tried again as `fetch` does.
 
         Raises:
             WarehouseError: The warehouse refused it, or does not show one of the columns.
             WarehouseUnavailableError: The warehouse could not be reached.
         """
-        with self._executed(name, identifiers, {}) as cursor:
-            columns = [column.name.lower() for column in cursor.description]
-            if missing := set(row_type._fields) - set(columns):
-                raise WarehouseError(f"include/sql/{name}.sql does not show {', '.join(sorted(missing))}")
-            places = [columns.index(field) for field in row_type._fields]
-            return [row_type(*(row[place] for place in places)) for row in cursor.fetchall()]
+        return self._read_again()(self._show_once, name, row_type, identifiers)
 
     def fetch_one(
         self, name: str, row_type: type[RowT], /, *, identifiers: Mapping[str, str] | None = None, **values: Any
@@ -211,6 +201,24 @@ class Warehouse:
             self.run("lock/roll_back")
         except WarehouseError as error:
             log.warning("could not roll back, the warehouse will: %s", error)
+
+    def _read_again(self) -> tenacity.Retrying:
+        """Return what tries a read again when the warehouse cannot be reached; in a transaction it would be another."""
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(WarehouseUnavailableError),
+            stop=tenacity.stop_after_attempt(1 if self._in_transaction else MAX_READ_TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=5),
+            before_sleep=tenacity.before_sleep_log(log, logging.WARNING),
+            reraise=True,
+        )
+
+    def _show_once(self, name: str, row_type: type[RowT], identifiers: Mapping[str, str] | None) -> list[RowT]:
+        with self._executed(name, identifiers, {}) as cursor:
+            columns = [column.name.lower() for column in cursor.description]
+            if missing := set(row_type._fields) - set(columns):
+                raise WarehouseError(f"include/sql/{name}.sql does not show {', '.join(sorted(missing))}")
+            places = [columns.index(field) for field in row_type._fields]
+            return [row_type(*(row[place] for place in places)) for row in cursor.fetchall()]
 
     def _fetch_once(
         self, name: str, row_type: type[RowT], identifiers: Mapping[str, str] | None, values: Mapping[str, Any]

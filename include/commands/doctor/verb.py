@@ -12,7 +12,7 @@ from include.commands.console import Output
 from include.commands.doctor.findings import Check, Finding, Found, Patient, State, examine
 from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
-from include.commands.warehouse_access import open_warehouse, pipeline_named
+from include.commands.warehouse_access import import_hooks_quietly, open_warehouse, pipeline_named
 from include.config import PipelineConfig
 from include.errors import DriftgateError
 
@@ -99,6 +99,7 @@ def _of_warehouse(patient: Patient) -> Iterator[Finding]:
 def _smtp(config: PipelineConfig) -> Iterator[Found]:
     from include.commands.doctor.airflow_checks import check_smtp
 
+    import_hooks_quietly()
     yield from check_smtp(config)
 
 

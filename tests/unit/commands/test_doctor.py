@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from aiosmtpd.controller import Controller
 from stage_pictures import put_picture
 
 from include.commands.app import main
 from include.commands.doctor.session_checks import Session, check_clock
+from include.commands.local.mail_catcher import Keeper
 from include.registry.ledger import append_event
 from include.warehouse.names import roles_of
 from include.warehouse.setup import run_setup
@@ -287,6 +289,32 @@ def test_clocks_are_compared(off_s, state):
     [found] = check_clock(Session("A", "U", "R", "W", told), now=now)
 
     assert found.state == state
+
+
+def test_a_mail_server_that_lets_us_in_gets_no_mail(doctor, tmp_path, config, monkeypatch, unused_port):
+    with_mails(tmp_path, config, monkeypatch, unused_port)
+    mails = tmp_path / "mails"
+    mails.mkdir()
+    server = Controller(Keeper(mails), hostname="127.0.0.1", port=unused_port)
+    server.start()
+    try:
+        code, findings = doctor()
+    finally:
+        server.stop()
+
+    assert code == 0
+    assert findings["mail"][0]["says"] == "the server of connection smtp_default lets us in"
+    assert list(mails.iterdir()) == []
+
+
+def test_without_a_warehouse_the_rest_is_looked_at_all_the_same(doctor, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_WAREHOUSE")
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert "set AIRFLOW_CONN_WAREHOUSE" in findings["connection"][0]["says"]
+    assert states(findings)["airflow"] == ["ok"]
 
 
 def test_a_champion_whose_files_are_gone_cannot_be_used(doctor, config, session):

@@ -176,3 +176,21 @@ def served(root: Path, monkeypatch: pytest.MonkeyPatch, *, port: int = 0) -> Ite
         connection = {"conn_type": "snowflake", "login": "u", "password": "p", "extra": extra}
         monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
         yield server.port
+
+
+class Stream(NamedTuple):
+    name: str
+    stale: str
+
+
+class StreamOfAnotherRelease(NamedTuple):
+    name: str
+    colour: str
+
+
+def test_what_is_shown_is_read_by_the_names_of_its_columns(warehouse: Warehouse) -> None:
+    shown = warehouse.show("stages/show_streams", Stream)
+
+    assert shown == [Stream("INCOMING_IMAGES_CHANGES", "false"), Stream("TRAINING_IMAGES_CHANGES", "false")]
+    with pytest.raises(WarehouseError, match=r"show_streams\.sql does not show colour"):
+        warehouse.show("stages/show_streams", StreamOfAnotherRelease)
