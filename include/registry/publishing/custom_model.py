@@ -45,4 +45,5 @@ class Classifier(custom_model.CustomModel):  # type: ignore[misc] # the library 
         urls = [None if pd.isna(url) else str(url) for url in files.iloc[:, 0]]
         answers = load_classifier(folder, folder.name).answers(urls)
         columns = ["label", "confidence", "version", "error"]
-        return pd.DataFrame([answer or {} for answer in answers], columns=columns)
+        # as objects: among numbers a missing one would make floats of the others
+        return pd.DataFrame([answer or {} for answer in answers], columns=columns, dtype=object)
