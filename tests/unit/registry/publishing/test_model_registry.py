@@ -262,9 +262,8 @@ def test_the_model_answers_as_the_tasks_do(
 
     # when the function that the library has written for the warehouse is called, with what was uploaded alone
     publish()
-    answers = call_uploaded(
-        model().versions["V1"].files, [*(path for path, _, _ in written), None, "gone.png"], tmp_path
-    )
+    urls = [*(str(tmp_path / "new" / path) for path, _, _ in written), None, "gone.png"]
+    answers = call_uploaded(model().versions["V1"].files, urls)
 
     # then labels and confidences are the same, and a file that is not there has a reason
     for (_, label, confidence), answer in zip(written, answers, strict=False):
