@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install snowflake-ml demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-readme bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
+.PHONY: help install snowflake-ml demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +60,7 @@ test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"
 
-bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-suite $(if $(DATASET),bench-garments) bench-readme  ## All benchmarks; those on garments with DATASET=path/to/garments
+bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-parity bench-suite $(if $(DATASET),bench-garments) bench-readme  ## All benchmarks; those on garments with DATASET=path/to/garments
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
@@ -82,6 +82,9 @@ bench-inference: $(INSTALLED) $(PEERS)/.installed  ## What inference reaches of 
 
 bench-training: $(INSTALLED)  ## What training and retraining take to an accuracy, on photos with DATASET=folder: benchmarks/results/training.json
 	$(BIN)/python -m benchmarks.training $${DATASET:+--dataset "$$DATASET"}
+
+bench-parity: $(INSTALLED)  ## Whether SQL gets the answers that the tasks give, on photos with DATASET=folder: benchmarks/results/parity.json
+	$(BIN)/python -m benchmarks.parity $${DATASET:+--dataset "$$DATASET"}
 
 bench-startup: $(INSTALLED)  ## What of an inference run is start-up, through the scheduler, on photos with DATASET=folder: benchmarks/results/startup.json
 	$(BIN)/python -m benchmarks.startup $${DATASET:+--dataset "$$DATASET"}
