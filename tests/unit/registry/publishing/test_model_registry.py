@@ -112,8 +112,13 @@ def model(statements: ModelStatements, config: PipelineConfig) -> Callable[[], S
     return lambda: statements.models[f"TESTS.{config.schema_name}.CLASSIFIER"]
 
 
-def test_a_promotion_logs_the_version_and_moves_alias_and_default(
-    publish: Publish, add_champion: Callable[[int], None], model: Callable[[], StoredModel], config: PipelineConfig
+def test_the_registry_follows_promotions_and_rollbacks(
+    publish: Publish,
+    add_champion: Callable[[int], None],
+    warehouse: Warehouse,
+    config: PipelineConfig,
+    statements: ModelStatements,
+    model: Callable[[], StoredModel],
 ) -> None:
     # given a champion in the registry
     add_champion(1)
@@ -137,28 +142,17 @@ def test_a_promotion_logs_the_version_and_moves_alias_and_default(
     assert "SNAPSHOT_IMAGES" in source["entity"]
     assert "'snapshot'" in source["entity"]
 
-
-def test_a_rollback_moves_only_alias_and_default(
-    publish: Publish,
-    add_champion: Callable[[int], None],
-    warehouse: Warehouse,
-    statements: ModelStatements,
-    model: Callable[[], StoredModel],
-) -> None:
-    # given two versions in the registry, and an account that does not take an alias from the version that has it
-    for version in (1, 2):
-        add_champion(version)
-        publish()
-    statements.aliases_move = False
-    statements.sent.clear()
-
     # when it is done again, then nothing changes
+    statements.sent.clear()
     assert publish().version == 2
     assert changes(statements) == []
 
-    # when the champion is rolled back, then the version that is there already is champion again
+    # when the champion is rolled back, on an account that does not take an alias from the version that has it
+    statements.aliases_move = False
     roll_back(warehouse, to=1, expected_event_seq=2, reason="bad", actor="ann", run_id="rollback/1")
     assert publish() == RegistryAnswer(version=1, model=ANY)
+
+    # then only alias and default have moved
     assert (model().with_alias("CHAMPION"), model().default) == ("V1", "V1")
     assert changes(statements) == ["alias", "unset_alias", "alias", "default"]
 
