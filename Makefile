@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PEERS := benchmarks/peers/.venv
+SNOWFLAKE_ML := .venv-snowflake-ml
 # A worker per core and one more: tests/distribution.py says who runs what. Each may take two gigabytes with what it starts.
 PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
+.PHONY: help install snowflake-ml demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +22,13 @@ $(INSTALLED): requirements.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.txt
+	@touch $@
+
+snowflake-ml: $(SNOWFLAKE_ML)/.installed  ## Make .venv-snowflake-ml, which registry.publish: snowflake needs
+
+$(SNOWFLAKE_ML)/.installed: requirements-snowflake-ml.txt $(INSTALLED)
+	test -x $(SNOWFLAKE_ML)/bin/python || $(PYTHON) -m venv $(SNOWFLAKE_ML)
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(SNOWFLAKE_ML)/bin/python requirements-snowflake-ml.txt
 	@touch $@
 
 demo: $(INSTALLED)  ## The whole story on scikit-learn's digits; DATASET=path/to/folder: on your own images
@@ -98,10 +106,11 @@ bench-suite: $(INSTALLED)  ## What the tests take: benchmarks/results/suite.json
 bench-readme: $(INSTALLED)  ## Put what was measured of speed into the README
 	$(BIN)/python -m benchmarks.readme
 
-requirements:  ## Pin requirements.in anew, and what the benchmarks' peers need
+requirements:  ## Pin requirements.in anew, and what the benchmarks' peers and Snowflake's Model Registry need
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header requirements.in --output-file requirements.txt
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header benchmarks/peers/requirements-peers.in --output-file benchmarks/peers/requirements-peers.txt
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header requirements-snowflake-ml.in --output-file requirements-snowflake-ml.txt
 
 clean:  ## End everything, and remove the environment and all local state
 	-@./driftgate down --all
-	rm -rf $(VENV) $(PEERS) .local
+	rm -rf $(VENV) $(PEERS) $(SNOWFLAKE_ML) .local

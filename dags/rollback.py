@@ -8,7 +8,8 @@ pairs of labels, how many answers that changes.
 If images are pending then, `rescore` starts an inference run, which answers them. Where inference is paused it starts
 none, and the run says so.
 
-`publish` lets the function that SQL calls (`registry.function`) answer as the restored version does.
+`publish` lets the function that SQL calls (`registry.function`) answer as the restored version does; with
+`registry.publish: snowflake`, `publish_model` moves the alias in Snowflake's Model Registry.
 
 **Idempotent**: a run rolls back once and starts one inference run, however often its tasks are tried.
 

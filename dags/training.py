@@ -12,7 +12,8 @@ With `promotion.approval` a challenger that has passed the gate waits once more,
 `promote` makes sure that it is.
 
 `publish` lets the function that SQL calls (`registry.function`) answer as the champion does. If that fails, the
-promotion stands, and the function answers as before until the task is cleared or the next run comes.
+promotion stands, and the function answers as before until the task is cleared or the next run comes. With
+`registry.publish: snowflake` the same goes for `publish_model` and Snowflake's Model Registry.
 
 `announce` says what became of the run, whatever it was. What people are told waits in the outbox, a table;
 `deliver_alerts` delivers it; while a run waits, `deliver_request` and `deliver_answer` do. If that fails, the run does

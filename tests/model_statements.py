@@ -120,7 +120,7 @@ class ModelStatements:
         elif kind == "default":
             model.default = named["version"]
         elif kind == "unset_alias":
-            model.versions[named["version"]].alias = None
+            model.versions[model.with_alias(named["version"]) or named["version"]].alias = None
         else:
             self._set(model, kind, named["version"], named["value"])
         return succeeded()
@@ -134,7 +134,7 @@ class ModelStatements:
 
     def _versions(self, model: StoredModel, like: str | None) -> Answer:
         return _rows(
-            ("name", "comment", "metadata", "model_spec", "aliases", "is_default_version"),
+            ("name", "comment", "metadata", "model_spec", "aliases"),
             [
                 (
                     version.name,

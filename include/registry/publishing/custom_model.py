@@ -10,6 +10,8 @@ from snowflake.ml.model.model_signature import DataType, FeatureSpec, ModelSigna
 
 FILES = "files"
 """The artefact that is the folder with the model's files; it is called what their names begin with."""
+CODE = "code"
+"""The artefact that is the zip with the handler and what it imports."""
 
 SIGNATURES = {
     "classify": ModelSignature(
@@ -37,7 +39,11 @@ class Classifier(custom_model.CustomModel):  # type: ignore[misc] # the library 
         Returns:
             A row for each; its `error` says why there is no answer.
         """
+        import sys
         from pathlib import Path
+
+        if self.context.path("code") not in sys.path:
+            sys.path.insert(0, self.context.path("code"))
 
         from include.models.sql_function import load_classifier  # with torch, which is where this is called
 
@@ -45,4 +51,5 @@ class Classifier(custom_model.CustomModel):  # type: ignore[misc] # the library 
         urls = [None if pd.isna(url) else str(url) for url in files.iloc[:, 0]]
         answers = load_classifier(folder, folder.name).answers(urls)
         columns = ["label", "confidence", "version", "error"]
-        return pd.DataFrame([answer or {} for answer in answers], columns=columns)
+        # as objects: among numbers a missing one would make floats of the others
+        return pd.DataFrame([answer or {} for answer in answers], columns=columns, dtype=object)

@@ -12,8 +12,6 @@ import json
 import logging
 import re
 import tempfile
-import zipfile
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +23,7 @@ from snowflake.snowpark.functions import col
 from include.errors import ArtefactError
 from include.models.artefact_files import CARD_FILE, WEIGHTS_FILE
 from include.registry.ledger import Champion
-from include.registry.publishing.custom_model import FILES, SIGNATURES, Classifier
+from include.registry.publishing.custom_model import CODE, FILES, SIGNATURES, Classifier
 from include.registry.publishing.handler import handler_archive
 from include.registry.publishing.packages import choose_packages
 from include.registry.publishing.publishing import fetch_model, model_prefix
@@ -88,8 +86,12 @@ def log_version(session: Session, warehouse: Warehouse, registry: Registry, cham
     packages = choose_packages(warehouse, architecture=champion.config.model.architecture)
     snapshot = session.table("SNAPSHOT_IMAGES").filter(col("SNAPSHOT_ID") == origin.snapshot_id)
     with tempfile.TemporaryDirectory(prefix="driftgate-") as name:
+        files = _files(warehouse, champion, Path(name))
+        code = Path(name) / handler_archive().name
+        code.write_bytes(handler_archive().content)
         registry.log_model(
-            Classifier(ModelContext(**{FILES: str(_files(warehouse, champion, Path(name)))})),
+            # not by code_paths: a zip is one upload, its modules would be forty
+            Classifier(ModelContext(**{FILES: str(files), CODE: str(code)})),
             model_name=MODEL,
             version_name=version_name(champion),
             comment=f"version {champion.version} of Driftgate's ledger",
@@ -98,7 +100,6 @@ def log_version(session: Session, warehouse: Warehouse, registry: Registry, cham
             # for the lineage: with signatures nothing is predicted, and the paths are not kept
             sample_input_data=snapshot.select(col("RELATIVE_PATH").alias("FILE_URL")),
             conda_dependencies=list(packages),
-            code_paths=[str(_code(Path(name)))],
             target_platforms=["WAREHOUSE"],
             options=_OPTIONS,
         )
@@ -120,10 +121,3 @@ def _files(warehouse: Warehouse, champion: Champion, folder: Path) -> Path:
         f"the files of version {champion.version} in the stage MODELS are not those that were registered: roll back to "
         "another version"
     )
-
-
-def _code(folder: Path) -> Path:
-    """Unpack the handler and what it imports, and return the package that all of it is in."""
-    with zipfile.ZipFile(BytesIO(handler_archive().content)) as archive:
-        archive.extractall(folder)
-    return folder / "include"

@@ -66,7 +66,7 @@ class PublishModelOperator(ExternalPythonOperator):
         with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
             path = Path(folder) / "request.json"
             self._write_request(path)
-            self.op_kwargs = {"path": str(path)}
+            self.op_args = [str(path)]
             answer = RegistryAnswer.from_json(super().execute(context))
         return _published(answer)
 
