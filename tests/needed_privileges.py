@@ -54,6 +54,8 @@ def needs_of(name: str) -> Iterator[Need]:
     filled = re.sub(r"\{location\}", "@WORK/path/", re.sub(r"\{stage\}", "SOME_STAGE", filled))
     filled = re.sub(r"\{[a-z_]+\}", "NAMED", re.sub(r"\{stream\}", STREAMS, filled))
     statement = sqlglot.parse_one(filled, dialect="snowflake")
+    if isinstance(statement, exp.Drop):  # takes the ownership that whoever made it has
+        return
     if formats := re.findall(r"FORMAT_NAME = '?(\w+)", text):
         yield from (Need("file format", found, "USAGE") for found in formats)
     if isinstance(statement, exp.Create):

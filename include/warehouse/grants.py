@@ -72,6 +72,10 @@ def grant_statements(config: PipelineConfig) -> Iterator[Statement]:
     for name in (MODELS_STAGE, WORK_STAGE):
         yield _on("stage", name, ("READ", "WRITE"), roles.pipeline)
     yield Statement("setup/grant_on_file_format", {"file_format": FILE_FORMAT, "role": roles.pipeline})
+    if config.registry.function is not None:
+        yield Statement("setup/grant_create_function", {"role": roles.pipeline})
+    if config.registry.publish == "snowflake":
+        yield Statement("setup/grant_create_model", {"role": roles.pipeline})
     for view in READER_VIEWS:
         yield _on("view", view, ("SELECT",), roles.reader)
 

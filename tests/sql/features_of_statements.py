@@ -20,6 +20,8 @@ from include.warehouse.session import SQL_FOLDER
 
 _QUERIES = {"select_statement", "with_compound_statement", "set_expression"}
 _OPERATORS = {"comparison_operator", "binary_operator", "column_index_identifier_segment"}
+_NAMING = {"CREATE FUNCTION", "DROP FUNCTION"}
+"""Kinds of statements that name a function which is not Snowflake's."""
 _SIGNS = {"::", ":", "=>", "[", "+", "-", "/", "%"}
 
 
@@ -47,7 +49,7 @@ def _kind(statement: Any) -> str:
     """Return what kind of statement it is, in as many words as its type has: `CREATE TABLE`."""
     if statement.type in _QUERIES:
         return "SELECT"
-    named = statement.type.removesuffix("_statement").replace("_", " ").upper()
+    named = statement.type.removesuffix("_statement").removesuffix("_segment").replace("_", " ").upper()
     first = next(statement.recursive_crawl("keyword")).raw.upper()
     return named if named.split()[0] == first else first
 
@@ -58,7 +60,8 @@ def _inside(segment: Any, kind: str, place: str) -> Iterator[str]:
             if part.raw.upper() not in kind.split() or place == "query":
                 yield f"{place}: {part.raw.upper()}"
         elif part.is_type("function_name"):
-            yield f"function {part.raw.upper()}"
+            if place not in _NAMING:
+                yield f"function {part.raw.upper()}"
         elif part.is_type("data_type"):
             yield f"type {part.raw.upper().partition('(')[0].strip()}"
         elif part.type in _OPERATORS or part.raw in _SIGNS:

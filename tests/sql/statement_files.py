@@ -6,7 +6,8 @@ from functools import lru_cache
 from include.warehouse.session import SQL_FOLDER, read_statement
 
 _PLACEHOLDER = re.compile(r"%\((?P<bound>[a-z_0-9]+)\)s|\{(?P<identifier>[a-z_]+)\}")
-_IDENTIFIER = r"[A-Za-z0-9_@./:+=~-]+"
+_IDENTIFIER = r"[A-Za-z0-9_@./:+=~-]+(?:, [A-Z]+)*"
+"""Also a list of privileges."""
 _VALUE = r"(?:NULL|TRUE|FALSE|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|'(?:[^'\\]|\\.|'')*')"
 _VALUES = rf"{_VALUE}(?:,\s*{_VALUE})*"
 

@@ -20,13 +20,22 @@ PAGES: dict[str, list[str]] = yaml.safe_load(
 DOCUMENTED = [feature for features in PAGES.values() for feature in features]
 
 
+UNREADABLE = {
+    "setup/create_mail_integration.sql": (
+        "https://docs.snowflake.com/en/sql-reference/sql/create-notification-integration-email"
+    ),
+}
+"""Documented statements that sqlfluff's dialect does not know, and their pages."""
+
+
 @pytest.fixture(scope="module")
 def used() -> dict[str, list[str]]:
     """Each feature that a statement below include/sql uses, with the statements that do."""
     found: dict[str, list[str]] = {}
     for path in sorted(SQL_FOLDER.rglob("*.sql")):
-        for feature in features_of(path.read_text(encoding="utf-8")):
-            found.setdefault(feature, []).append(str(path.relative_to(SQL_FOLDER)))
+        name = str(path.relative_to(SQL_FOLDER))
+        for feature in features_of(path.read_text(encoding="utf-8")) if name not in UNREADABLE else ():
+            found.setdefault(feature, []).append(name)
     return found
 
 
@@ -55,6 +64,12 @@ def test_each_feature_is_listed_once_below_a_page_of_snowflakes_documentation() 
 )
 def test_what_a_statement_uses_is_found(sql: str, features: set[str]) -> None:
     assert features <= features_of(sql)
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_is_excepted_is_still_unknown_to_the_dialect(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot parse"):
+        features_of((SQL_FOLDER / name).read_text(encoding="utf-8"))
 
 
 def test_what_is_no_statement_is_an_error() -> None:

@@ -65,7 +65,7 @@ class PublishModelOperator(ExternalPythonOperator):
         self._check_python()
         with tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
             path = Path(folder) / "request.json"
-            self._write_request(path)
+            self._write_request(path, context)
             self.op_args = [str(path)]
             answer = RegistryAnswer.from_json(super().execute(context))
         return _published(answer)
@@ -77,13 +77,13 @@ class PublishModelOperator(ExternalPythonOperator):
                 "DRIFTGATE_SNOWFLAKE_ML_PYTHON name the python of an environment with requirements-snowflake-ml.txt"
             )
 
-    def _write_request(self, path: Path) -> None:
+    def _write_request(self, path: Path, context: Context) -> None:
         from driftgate.hooks import WarehouseHook
         from include.errors import DriftgateError
         from include.registry.publishing.registry_request import RegistryRequest
 
         try:
-            connection = WarehouseHook.for_pipeline(self.config).connection_parameters()
+            connection = WarehouseHook.for_task(self.config, context).connection_parameters()
         except DriftgateError as error:
             raise AirflowFailException(str(error)) from error
         RegistryRequest(connection, self.config).write(path)

@@ -106,9 +106,9 @@ def test_the_statements_of_a_pipeline_are_found_by_their_tag(warehouse, config, 
     of_runs = [(found.task, found.run_id, found.warehouse) for found in found if found.run_id]
     assert of_runs == [
         ("train", "a_training/1", None),
-        ("train", "a_training/1", "EMBEDDED"),
+        ("train", "a_training/1", "DRIFTGATE"),
         ("predict[0]", "a_training/1", None),
-        ("predict[0]", "a_training/1", "EMBEDDED"),
+        ("predict[0]", "a_training/1", "DRIFTGATE"),
     ]
     assert all(started <= statement.started_at <= statement.ended_at <= ended for statement in found)
     assert read_statements(warehouse, pipeline="another", since=started, until=ended) == []
