@@ -8,7 +8,6 @@ import logging
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,7 +77,7 @@ def publish_champion(warehouse: Warehouse, *, function: Identifier) -> Publicati
         WarehouseError: The account refuses the function; the one that users call is what it was.
         ChampionMovedError: The champion changed again and again.
     """
-    champion = until_it_stays(warehouse, partial(_publish, warehouse, function=function), where=function)
+    champion = until_it_stays(warehouse, lambda champion: _publish(warehouse, champion, function), where=function)
     if champion is None:
         return None
     publication = Publication(function=function, version=champion.version)
@@ -124,7 +123,7 @@ def published_version(warehouse: Warehouse, *, function: Identifier) -> int | No
     return int(words[1]) if len(words) > 1 and words[0] == "version" and words[1].isdigit() else None
 
 
-def _publish(warehouse: Warehouse, champion: Champion, *, function: Identifier) -> None:
+def _publish(warehouse: Warehouse, champion: Champion, function: Identifier) -> None:
     """Make the function of a version, unless it is there, and let the one that users call name it."""
     version_function = f"{function}_V{champion.version}"
     # without the handler's digest a new release would go on with the code of an old one
