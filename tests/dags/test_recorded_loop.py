@@ -19,6 +19,7 @@ from stage_pictures import put_picture
 from driftgate.hooks import WarehouseHook
 from include.commands.app import main
 from include.config import PipelineConfig
+from include.config_parts import RegistryConfig
 from include.warehouse.embedded.server import RunningServer
 from include.warehouse.setup import run_setup
 from tests.sql.features_of_statements import features_of
@@ -38,6 +39,7 @@ OF_EACH_STEP = {
     "write-back": "predictions/insert_loaded_predictions",
     "drift check": "drift/insert_check",
     "recall": "recalls/insert_recalls",
+    "publishing": "publish/create_version_function",
     "cost": "cost/select_statements",
 }
 """What shows that a step of the loop was recorded."""
@@ -62,7 +64,7 @@ def recorded(
 ) -> list[str]:
     """The statements of a loop, each once."""
     folder = tmp_path_factory.mktemp("recorded")
-    config = new_config(folder)
+    config = new_config(folder).model_copy(update={"registry": RegistryConfig()})
     put_pictures(partial(put_picture, folder))
     (folder / "pipelines").mkdir()
     with pytest.MonkeyPatch.context() as patched:

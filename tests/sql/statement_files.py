@@ -6,8 +6,9 @@ from functools import lru_cache
 from include.warehouse.session import SQL_FOLDER, read_statement
 
 _PLACEHOLDER = re.compile(r"%\((?P<bound>[a-z_0-9]+)\)s|\{(?P<identifier>[a-z_]+)\}")
-_IDENTIFIER = r"[A-Za-z0-9_@./:+=~-]+(?:, [A-Z]+)*"
-"""Also a list of privileges."""
+_WORD = r"[A-Za-z0-9_@./:+=~-]+"
+_IDENTIFIER = rf"(?:{_WORD}(?:,? {_WORD})*|'{_WORD}'(?:, '{_WORD}')*)"
+"""Also a list of privileges, of staged files, of packages, and a comment."""
 _VALUE = r"(?:NULL|TRUE|FALSE|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|'(?:[^'\\]|\\.|'')*')"
 _VALUES = rf"{_VALUE}(?:,\s*{_VALUE})*"
 

@@ -7,6 +7,7 @@ import pytest
 from needed_privileges import IMAGE_STAGES, needed_privileges
 
 from include.config import PipelineConfig
+from include.config_parts import RegistryConfig
 from include.warehouse.grants import READER_VIEWS, image_stage_privileges
 from include.warehouse.identifiers import stream_of
 from include.warehouse.names import roles_of
@@ -25,6 +26,8 @@ def granted_to(query: Query, role: str) -> set[tuple[str, str, str]]:
 def test_the_pipeline_may_do_what_its_statements_do_and_nothing_else(
     warehouse: Warehouse, config: PipelineConfig, query: Query
 ) -> None:
+    config = config.model_copy(update={"registry": RegistryConfig()})
+    run_setup(warehouse, config)
     needed = needed_privileges(without=("setup/", "teardown/"))
     views = {name for (name,) in query("SELECT TABLE_NAME FROM INFORMATION_SCHEMA.VIEWS")}
     expected = {("WAREHOUSE", "DRIFTGATE", "USAGE"), ("DATABASE", "TESTS", "USAGE")}
@@ -44,6 +47,18 @@ def test_the_pipeline_may_do_what_its_statements_do_and_nothing_else(
             expected.add((need.kind.upper(), need.name, need.privilege))
 
     assert granted_to(query, roles_of(config).pipeline) == expected
+
+
+def test_a_pipeline_that_publishes_nothing_may_not_make_functions(config: PipelineConfig, query: Query) -> None:
+    assert ("SCHEMA", config.schema_name, "CREATE FUNCTION") not in granted_to(query, roles_of(config).pipeline)
+
+
+def test_a_pipeline_that_uses_the_model_registry_may_make_models(
+    warehouse: Warehouse, config: PipelineConfig, query: Query
+) -> None:
+    run_setup(warehouse, config.model_copy(update={"registry": RegistryConfig(publish="snowflake")}))
+
+    assert ("SCHEMA", config.schema_name, "CREATE MODEL") in granted_to(query, roles_of(config).pipeline)
 
 
 def test_the_ledger_is_append_only_for_the_pipeline(warehouse: Warehouse, config: PipelineConfig, query: Query) -> None:
