@@ -65,7 +65,7 @@ def choose_packages(warehouse: Warehouse, *, architecture: str) -> tuple[str, ..
         raise UnofferedPackageError(
             f"the account's Python 3.11 packages do not do for the function: {'; '.join(unusable)}. If it offers none "
             "at all, an ORGADMIN has to accept the terms of third-party packages (Snowsight, Admin, Terms); else set "
-            "registry.function to null, and the model is not published"
+            "registry.function to null (and registry.publish to none), and the model is not published"
         )
     return tuple(f"{name}=={_chosen(name, offered[name], own)}" for name, own in sorted(installed.items()))
 
