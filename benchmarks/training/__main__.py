@@ -5,6 +5,7 @@ nothing else: the load at the start is written down with the figures.
 """
 
 import argparse
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,8 @@ _QUICK_PHOTOS = 120
 _REACH_SHARE = 0.4
 _REACHES = {"warm": 1 / 4, "head": 1 / 20}
 _MAX_POINTS = 1.0
+_PARTS = ("race", "retraining")
+_RACE_TITLE = "time from JPEG files"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,14 +44,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="driftgate-bench-") as name:
         folder = Path(name)
         photos = _photos(options, folder)
-        parts = split(photos)
-        races = []
-        for seed in range(n_rounds):
-            races.append(race(parts, config, folder, target=target, seed=seed))
-            print(f"seed {seed}: {races[-1]}", flush=True)
-        (folder / "retraining").mkdir()
-        retrained = list(retrain_rounds(photos, config, folder / "retraining", n_rounds=n_rounds))
-    figures = [_race_figure(races, target=target, machine=machine), *_retraining_figures(retrained)]
+        figures = _those_before(options)
+        if "race" in options.parts:
+            parts, races = split(photos), []
+            for seed in range(n_rounds):
+                races.append(race(parts, config, folder, target=target, seed=seed))
+                print(f"seed {seed}: {races[-1]}", flush=True)
+            figures.insert(0, _race_figure(races, target=target, machine=machine))
+        if "retraining" in options.parts:
+            (folder / "retraining").mkdir()
+            figures += _retraining_figures(
+                list(retrain_rounds(photos, config, folder / "retraining", n_rounds=n_rounds)), machine=machine
+            )
     remarks = ["The photos are generated: give --dataset FOLDER for real ones."] if options.dataset is None else []
     write(figures, options.results / "training.json", remarks=remarks)
     print(as_markdown(figures, remarks=remarks))
@@ -60,8 +67,20 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a smoke run: one epoch on few photos")
     parser.add_argument("-n", "--runs", type=int, default=3, help="how many seeds (default: %(default)s)")
     parser.add_argument("--target", type=float, default=_TARGET, help="the test accuracy (default: %(default)s)")
+    parser.add_argument(
+        "--parts", nargs="+", choices=_PARTS, default=_PARTS, help="which; the figures of the others stay as they are"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go (default: %(default)s)")
     return parser.parse_args(arguments)
+
+
+def _those_before(options: argparse.Namespace) -> list[Figure]:
+    """Return what a run before has found of the part that is not measured in this one."""
+    file = options.results / "training.json"
+    if len(options.parts) == len(_PARTS) or not file.is_file():
+        return []
+    before = [Figure(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
+    return [figure for figure in before if figure.measure.startswith(_RACE_TITLE) is ("race" not in options.parts)]
 
 
 def _photos(options: argparse.Namespace, folder: Path) -> list[Photo]:
@@ -85,7 +104,7 @@ def _race_figure(races: Sequence[Race], *, target: float, machine: str) -> Figur
     if missed:
         note.append(f"not reached by Driftgate in {len(missed)} runs, but {min(one.accuracy for one in missed):.3f}")
     return figure_of(
-        f"time from JPEG files to {target:g} test accuracy, from random weights",
+        f"{_RACE_TITLE} to {target:g} test accuracy, from random weights",
         [one.share for one in races],
         unit="share",
         better="lower",
@@ -95,14 +114,14 @@ def _race_figure(races: Sequence[Race], *, target: float, machine: str) -> Figur
     )
 
 
-def _retraining_figures(rounds: Sequence[Round]) -> list[Figure]:
+def _retraining_figures(rounds: Sequence[Round], *, machine: str) -> list[Figure]:
     scratch = [one.by_strategy["scratch"] for one in rounds]
     figures = []
     for strategy, reach in _REACHES.items():
         retrained = [one.by_strategy[strategy] for one in rounds]
         seconds = [one.seconds for one in retrained]
         title = f"retraining with strategy {strategy}"
-        figures.append(_time_figure(f"{title} after 10 % new images", seconds, scratch, reach))
+        figures.append(_time_figure(f"{title} after 10 % new images", seconds, scratch, reach, machine=machine))
         figures.append(
             figure_of(
                 f"{title}: accuracy lost",
@@ -117,11 +136,17 @@ def _retraining_figures(rounds: Sequence[Round]) -> list[Figure]:
             )
         )
     unseen = [one.unseen_head_seconds for one in rounds]
-    return [*figures, _time_figure("strategy head where each image has to go through the backbone", unseen, scratch)]
+    title = "strategy head where each image has to go through the backbone"
+    return [*figures, _time_figure(title, unseen, scratch, machine=machine)]
 
 
 def _time_figure(
-    measure: str, seconds: Sequence[float], scratch: Sequence[Retrained], reach: float | None = None
+    measure: str,
+    seconds: Sequence[float],
+    scratch: Sequence[Retrained],
+    reach: float | None = None,
+    *,
+    machine: str,
 ) -> Figure:
     return figure_of(
         measure,
@@ -130,7 +155,8 @@ def _time_figure(
         better="lower",
         reach=reach,
         against="strategy scratch",
-        note=f"{median(seconds):.1f} s against {median(one.seconds for one in scratch):.1f} s, decoding left out",
+        note=f"{median(seconds):.1f} s against {median(one.seconds for one in scratch):.1f} s, decoding left out; "
+        f"{machine}",
     )
 
 
