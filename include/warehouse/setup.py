@@ -70,11 +70,9 @@ def setup_script(config: PipelineConfig, part: SetupPart = "all") -> str:
     place = f"{config.warehouse.database}.{config.schema_name}"
     parts = []
     if part != "schema":
-        parts.append(f"-- What the pipeline {config.name} needs in the account.\n")
-        parts.append(script_of(account_statements(config), identifiers))
+        script = script_of(account_statements(config), identifiers)
+        parts.append(f"-- What the pipeline {config.name} needs in the account.\n{script}")
     if part != "account":
-        parts.append(
-            f"-- What it has in {place}.\n" if parts else f"-- What the pipeline {config.name} has in {place}.\n"
-        )
-        parts.append(script_of(schema_statements(config), identifiers))
-    return "".join(parts)
+        script = script_of(schema_statements(config), identifiers)
+        parts.append(f"-- What the pipeline {config.name} has in {place}.\n{script}")
+    return "\n".join(parts)
