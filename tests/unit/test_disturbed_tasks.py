@@ -203,7 +203,7 @@ def test_a_task_fails_of_nothing_that_asking_again_mends_and_says_what_it_fails_
         if told.error and told.error[0] == "AccessDeniedError":
             assert not told.error[1]
             assert "Insufficient privileges" in told.error[2]
-            assert "./driftgate doctor NAME says how to grant it" in told.error[2]
+            assert "./driftgate doctor NAME says what is missing" in told.error[2]
         elif told.error:
             assert told.error[1], "another try may succeed"
 

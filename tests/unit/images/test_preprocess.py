@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from include.config_parts import PreprocessingConfig
-from include.errors import ExpiredUrlError, FetchError
+from include.errors import ExpiredUrlError, VanishedFileError
 from include.images import preprocessing
 from include.images.decode import decode
 from include.images.preprocess import joined, preprocess, preprocessed, read_digests
@@ -52,7 +52,7 @@ def test_each_image_is_decoded_quarantined_or_failed(urls: list[str]) -> None:
     assert batch.unreadable[0].content_sha256 == hashlib.sha256(b"<html>").hexdigest()
     assert "bytes" in batch.unreadable[2].reason
     assert batch.unreadable[2].content_sha256 is None
-    assert [(failure.index, type(failure.error)) for failure in batch.failed] == [(9, FetchError)]
+    assert [(failure.index, type(failure.error)) for failure in batch.failed] == [(9, VanishedFileError)]
 
 
 def test_rows_hold_the_pixels_of_their_images_and_copies_share_one(urls: list[str]) -> None:
@@ -106,7 +106,7 @@ def test_digests_are_in_the_order_of_the_urls(urls: list[str]) -> None:
     assert [digest.index for digest in digests] == list(range(20))
     assert digests[0].sha256 == hashlib.sha256(CONTENTS[0]).hexdigest()
     assert digests[3].sha256 == digests[5].sha256
-    assert isinstance(digests[9].error, FetchError)
+    assert isinstance(digests[9].error, VanishedFileError)
     assert not isinstance(digests[9].error, ExpiredUrlError)
     assert digests[9].sha256 is None
 

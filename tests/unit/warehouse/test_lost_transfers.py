@@ -6,7 +6,7 @@ import traceback
 import pytest
 
 from driftgate.hooks import WarehouseHook
-from include.errors import PrivilegeError, WarehouseUnavailableError
+from include.errors import AccessDeniedError, WarehouseUnavailableError
 from include.warehouse.identifiers import WORK_STAGE, stage_location
 from tests.warehouse_proxy import Fault, running_proxy
 
@@ -57,7 +57,7 @@ def test_a_privilege_that_is_missing_is_named_with_the_mend(proxied):
     session, proxy = proxied
     proxy.choose_fault = lambda asked: Fault.NOT_PERMITTED if asked.sql else None
 
-    with pytest.raises(PrivilegeError, match=r"Insufficient privileges .*\n?.*\./driftgate doctor NAME") as refused:
+    with pytest.raises(AccessDeniedError, match=r"Insufficient privileges .*\n?.*\./driftgate doctor NAME") as refused:
         session.run("runs/close_run", run_id="r", outcome="o")
 
     assert not refused.value.is_transient
