@@ -1,6 +1,7 @@
 """The parser of the statements about roles, grants, virtual warehouses, integrations and alerts."""
 
 import re
+from collections.abc import Callable
 from typing import Final, Literal, cast
 
 from include.warehouse.embedded.account_sql import (
@@ -46,8 +47,7 @@ class _Parser(StatementParser):
     """Recursive descent over the tokens of one statement about the account."""
 
     def statement(self) -> AccountStatement:
-        verb = self._next().text.upper()
-        parse = {
+        parsers: dict[str, Callable[[], AccountStatement]] = {
             "CREATE": self._create,
             "ALTER": self._alter,
             "DROP": self._drop,
@@ -56,11 +56,8 @@ class _Parser(StatementParser):
             "SHOW": self._show,
             "GRANT": self._grant,
             "REVOKE": self._revoke,
-        }[verb]
-        statement = cast("AccountStatement", parse())
-        if self._peek() is not END:
-            raise self._unexpected()
-        return statement
+        }
+        return self._parsed_by_verb(parsers)
 
     def _create(self) -> CreateObject:
         replace = self._accept("OR", "REPLACE")

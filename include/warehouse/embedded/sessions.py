@@ -6,7 +6,6 @@ import logging
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,11 +14,11 @@ from typing import Final, NamedTuple
 import duckdb
 from fakesnow.transforms.stage import TableStages
 
-from include.warehouse.embedded.answers import Answer
 from include.warehouse.embedded.databases import Databases, quoted
 from include.warehouse.embedded.errors import SnowflakeError
 from include.warehouse.embedded.functions import Functions
 from include.warehouse.embedded.locks import Locks
+from include.warehouse.embedded.results import Results
 from include.warehouse.embedded.stages import StageKey, Stages
 from include.warehouse.embedded.translation import BASE_VARIABLE, Context, Translator
 
@@ -33,9 +32,6 @@ IDLE_SESSION_S: Final = 4 * 3600.0
 
 DEFAULT_ROLE: Final = "ACCOUNTADMIN"
 """The role of a session that has chosen none."""
-
-_KEPT_RESULTS: Final = 16
-_KEPT_BYTES: Final = 64 * 2**20
 
 
 class StreamRead(NamedTuple):
@@ -63,59 +59,6 @@ class Transaction:
     """How far it reads each stream: always the same, also after it has consumed it."""
     consumed: set[StageKey] = field(default_factory=set)
     """The streams that a change of it has read."""
-
-
-class _Failure(NamedTuple):
-    """A failed statement's error, without the traceback, which would keep all that the statement held."""
-
-    message: str
-    errno: int
-    sqlstate: str
-
-
-class Results:
-    """The last answers of a session, for RESULT_SCAN and for a client that asks again after a broken connection.
-
-    Failures are among them: a COMMIT that failed has ended its transaction, and a second one would succeed.
-    """
-
-    def __init__(self) -> None:
-        self._answers: OrderedDict[str, Answer | _Failure] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._answers)
-
-    def __contains__(self, query_id: str) -> bool:
-        return query_id in self._answers
-
-    def add(self, query_id: str, answer: Answer) -> None:
-        """Keep an answer, and let go of the oldest ones; the newest is always kept."""
-        self._keep(query_id, answer)
-
-    def add_failure(self, query_id: str, error: SnowflakeError) -> None:
-        """Keep a failure in the place of an answer."""
-        self._keep(query_id, _Failure(error.message, error.errno, error.sqlstate))
-
-    def _keep(self, query_id: str, answer: Answer | _Failure) -> None:
-        self._answers[query_id] = answer
-        while len(self._answers) > _KEPT_RESULTS or (len(self._answers) > 1 and self._size() > _KEPT_BYTES):
-            self._answers.popitem(last=False)
-
-    def get(self, query_id: str) -> Answer | None:
-        """Return an answer if it is still kept.
-
-        Raises:
-            SnowflakeError: The statement failed, with just this error.
-        """
-        answer = self._answers.get(query_id)
-        if isinstance(answer, _Failure):
-            failure = SnowflakeError(answer.message, errno=answer.errno, sqlstate=answer.sqlstate)
-            failure.query_id = query_id
-            raise failure
-        return answer
-
-    def _size(self) -> int:
-        return sum(answer.table.nbytes for answer in self._answers.values() if isinstance(answer, Answer))
 
 
 class Session:

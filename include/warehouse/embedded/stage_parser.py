@@ -5,6 +5,7 @@ elsewhere. So these statements, and only these, are not left to sqlglot.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from include.warehouse.embedded.errors import syntax_error
@@ -52,8 +53,7 @@ class _Parser(StatementParser):
     """Recursive descent over the tokens of one statement about stages."""
 
     def statement(self) -> StageStatement:
-        verb = self._next().text.upper()
-        parse = {
+        parsers: dict[str, Callable[[], StageStatement]] = {
             "CREATE": self._create,
             "ALTER": self._alter,
             "DROP": self._drop,
@@ -66,11 +66,8 @@ class _Parser(StatementParser):
             "RM": self._remove,
             "PUT": self._put,
             "GET": self._get,
-        }[verb]
-        statement: StageStatement = parse()
-        if self._peek() is not END:
-            raise self._unexpected()
-        return statement
+        }
+        return self._parsed_by_verb(parsers)
 
     def _create(self) -> CreateStage:
         replace = self._accept("OR", "REPLACE")

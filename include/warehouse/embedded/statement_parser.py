@@ -1,11 +1,13 @@
 """What the parsers of statements have in common whose grammar sqlglot does not know: tokens, options, lists."""
 
 import re
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeVar
 
 from include.warehouse.embedded.errors import SnowflakeError, syntax_error
 from include.warehouse.embedded.stage_sql import Option
+
+StatementT = TypeVar("StatementT")
 
 LEADING_COMMENTS: Final = re.compile(r"\A(?:\s+|--[^\n]*\n?|//[^\n]*\n?|/\*.*?\*/)+", re.DOTALL)
 _TOKEN: Final = re.compile(
@@ -73,6 +75,13 @@ class StatementParser:
         self._sql = sql
         self._tokens = list(_scan(sql))
         self._position = 0
+
+    def _parsed_by_verb(self, parsers: Mapping[str, Callable[[], StatementT]]) -> StatementT:
+        """Read the statement's first word, and by the parser for it all of the rest."""
+        statement = parsers[self._next().text.upper()]()
+        if self._peek() is not END:
+            raise self._unexpected()
+        return statement
 
     def _options(self) -> dict[str, Option]:
         """Read `NAME = value` pairs, as many as there are; a value may be a parenthesised list of such pairs."""

@@ -1,29 +1,18 @@
 """The verb `accept`, as a person and a program call it."""
 
 import json
-import logging
 
 import pytest
-import yaml
 
 from include.commands import accept, warehouse_access
 from include.commands.app import main
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch, warehouse, config):
+def here(place_pipeline, monkeypatch, warehouse):
     """The pipeline's file, its warehouse in the environment, and no local instance."""
-    folder = tmp_path / "pipelines"
-    folder.mkdir()
-    (folder / "a.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
-    monkeypatch.setenv("DRIFTGATE_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("DRIFTGATE_PIPELINES", str(folder))
+    place_pipeline()
     monkeypatch.setattr(accept, "user_name", lambda: "ann")
-    loggers = [logging.getLogger(name) for name in ("airflow", "snowflake", "include")]
-    levels = [logger.level for logger in loggers]
-    yield
-    for logger, level in zip(loggers, levels, strict=True):  # the command is quiet, what comes after it need not be
-        logger.setLevel(level)
 
 
 @pytest.fixture

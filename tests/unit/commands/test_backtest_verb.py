@@ -1,10 +1,8 @@
 """The verb `backtest`, as a person and a program call it."""
 
 import json
-import logging
 
 import pytest
-import yaml
 
 from include.commands.app import main
 from include.models.baseline import CONFIDENCE_EDGES, Baseline, count_confidences
@@ -14,19 +12,9 @@ CLASSES = ("a", "b")
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch, warehouse, config):
+def here(place_pipeline, warehouse):
     """The pipeline's file, its warehouse in the environment, and no local instance."""
-    folder = tmp_path / "pipelines"
-    folder.mkdir()
-    fields = config.model_dump(mode="json", by_alias=True) | {"drift": {"window": 40}}
-    (folder / "a.yaml").write_text(yaml.safe_dump(fields), encoding="utf-8")
-    monkeypatch.setenv("DRIFTGATE_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("DRIFTGATE_PIPELINES", str(folder))
-    loggers = [logging.getLogger(name) for name in ("airflow", "snowflake", "include")]
-    levels = [logger.level for logger in loggers]
-    yield
-    for logger, level in zip(loggers, levels, strict=True):  # the command is quiet, what comes after it need not be
-        logger.setLevel(level)
+    place_pipeline(drift={"window": 40})
 
 
 @pytest.fixture

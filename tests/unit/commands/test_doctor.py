@@ -1,7 +1,6 @@
 """What the doctor says of a pipeline, sound and with what may be missing."""
 
 import json
-import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,18 +68,9 @@ def airflow(config, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch, session, config, airflow, folder):
+def here(place_pipeline, session, airflow, folder):
     """The pipeline's file, its warehouse in the environment, and no local instance."""
-    pipelines = tmp_path / "pipelines"
-    pipelines.mkdir()
-    (pipelines / "a.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
-    monkeypatch.setenv("DRIFTGATE_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("DRIFTGATE_PIPELINES", str(pipelines))
-    loggers = [logging.getLogger(name) for name in ("airflow", "snowflake", "include")]
-    levels = [logger.level for logger in loggers]
-    yield
-    for logger, level in zip(loggers, levels, strict=True):  # the command is quiet, what comes after it need not be
-        logger.setLevel(level)
+    place_pipeline()
 
 
 @pytest.fixture

@@ -1,28 +1,17 @@
 """What `status` tells of a pipeline, read from the warehouse."""
 
 import json
-import logging
 
 import pytest
-import yaml
 
 from include.commands.app import main
 from include.registry.alerts import enqueue
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch, warehouse, config):
+def here(place_pipeline, warehouse):
     """The pipeline's file, its warehouse in the environment, and no local instance."""
-    folder = tmp_path / "pipelines"
-    folder.mkdir()
-    (folder / "a.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json", by_alias=True)), encoding="utf-8")
-    monkeypatch.setenv("DRIFTGATE_STATE", str(tmp_path / "state"))
-    monkeypatch.setenv("DRIFTGATE_PIPELINES", str(folder))
-    loggers = [logging.getLogger(name) for name in ("airflow", "snowflake", "include")]
-    levels = [logger.level for logger in loggers]
-    yield
-    for logger, level in zip(loggers, levels, strict=True):  # the command is quiet, what comes after it need not be
-        logger.setLevel(level)
+    place_pipeline()
 
 
 def status(capsys, *options):

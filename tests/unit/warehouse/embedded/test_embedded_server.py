@@ -17,9 +17,9 @@ import pytest
 import snowflake.connector
 from snowflake.connector.errors import DatabaseError, ProgrammingError
 
-from include.warehouse.embedded import routes, sessions
+from include.warehouse.embedded import results, routes
+from include.warehouse.embedded.results import Results
 from include.warehouse.embedded.server import PortInUseError, RunningServer, listen, running_server
-from include.warehouse.embedded.sessions import Results
 from tests.unit.warehouse.embedded.conftest import PASSWORD, USER, open_connection, runner
 
 PROJECT = Path(__file__).parents[4]
@@ -157,7 +157,7 @@ def test_results_are_let_go(warehouse_server, connect):
 
 
 def test_large_results_are_let_go_by_size(warehouse_server, connect, monkeypatch):
-    monkeypatch.setattr(sessions, "_KEPT_BYTES", 100_000)
+    monkeypatch.setattr(results, "_KEPT_BYTES", 100_000)
     connection = connect()
     run = runner(connection)
     for _ in range(3):
