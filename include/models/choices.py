@@ -44,7 +44,7 @@ class Subject:
     n_at_once: int
     want_features: bool
     free_threads: int
-    """How many threads gained anything when it was measured."""
+    """How many threads were free when it was measured."""
 
 
 @dataclass(frozen=True, kw_only=True)

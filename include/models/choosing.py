@@ -13,7 +13,7 @@ from torch import nn
 
 from include.models.choices import ChoiceCache, Measured, Subject
 from include.models.compiled import is_compiled
-from include.models.compute import free_threads
+from include.models.cores import free_threads
 from include.models.execution import Execution, Step, Workload, step_of
 from include.models.probing import Probe
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 WORTH_TIMING = 1024
 """So many images are worth choosing how to compute, whatever the network."""
-WORTH_TIMING_SECONDS = 5.0
+WORTH_TIMING_SECONDS = 10.0
 """How long fewer images must take by the simplest way, so that choosing another pays."""
 _NEVER_WORTH_TIMING = 64
 """So few images are answered before anything else could be found out."""
@@ -56,19 +56,20 @@ def choose_execution(
         n_images: How many images are to come.
         cache: Where what was measured is kept; None: nowhere.
     """
+    n_threads = free_threads()
     subject = cache and Subject(
         weights_sha256=cache.weights_sha256,
         size=workload.size,
         n_at_once=workload.n_at_once,
         want_features=workload.want_features,
-        free_threads=free_threads(),
+        free_threads=n_threads,
     )
     known = _still_there(cache.read(subject), workload) if cache and subject else ()
     if not known and not _is_worth_timing(workload, example, n_images):
         return Chosen(Execution(), step_of(Execution(), workload))
     # what is drawn while probing must not change the caller's random numbers
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        probe = Probe(workload, example, n_images)
+        probe = Probe(workload, example, n_images, n_threads=n_threads)
         measured = known or (probe.measure_eager(model),)
         if n_images >= WORTH_TIMING:
             measured = probe.try_backends(measured)

@@ -6,12 +6,10 @@ the next, and a second thread on a busy core is worse than none.
 
 import copy
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,21 +17,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from include.models.cores import free_threads
+
 log = logging.getLogger(__name__)
 
-MAX_THREADS = 2
-"""Tasks run beside each other: more threads than this would take the cores of the next one."""
 MIN_SPEEDUP = 1.1
 """What a candidate must gain to be chosen: less may be noise, and a choice that flips between runs helps nobody."""
 _TIMED_IMAGES = 32
 """The most images in a timed step: enough to keep two threads busy, and soon over on a slow machine."""
+_FEWEST_TIMED_IMAGES = 8
+"""The fewest: each step of half precision converts all weights, which with three images takes longer than it saves."""
 _SECONDS_PER_CANDIDATE = 0.4
 _TURNS = 2
 """How often a candidate and what it is compared with are timed in turn."""
 _FIRST_IMAGES = 2
-_PROBED_SIDE = 768
-_PROBED_TURNS = 5
-_MIN_GAIN_OF_THREADS = 1.3
 _FAST_FLOAT16 = (7, 0)
 """The compute capability from which on CUDA devices have units for float16."""
 _HOPELESS = 3.0
@@ -110,8 +107,9 @@ def choose_compute(
     *,
     training: bool,
     agrees: Callable[[Compute], bool] = lambda _: True,
+    n_threads: int | None = None,
 ) -> Compute:
-    """Choose how to compute by timing a few steps of each candidate, for about three seconds in all.
+    """Choose how to compute by timing a few steps of each candidate: two seconds in all, ten with a large network.
 
     One thing is changed at a time (layout, threads, number format) and kept if it is `MIN_SPEEDUP` times faster; both
     are timed in turn, so that what else the machine does slows both. With CUDA nothing is timed: half precision is
@@ -122,39 +120,14 @@ def choose_compute(
         example: A batch of pixels [b, s, s, 3], as large as the batches to come.
         training: Whether steps go backward too.
         agrees: Whether a candidate in half precision, which is fast enough, answers as float32 does.
+        n_threads: The most threads; by default as many as are free now.
     """
     probe = copy.deepcopy(model).train(training)
     # the steps of the probe draw dropout masks: the caller's random numbers must not depend on how many there were
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         if torch.cuda.is_available():
             return _choose_on_cuda(agrees, training=training)
-        return _choose_on_cpu(probe, example, agrees)
-
-
-def available_threads() -> int:
-    """Return how many threads a task may use: 1 or 2, never more than the cores that this process may run on."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(MAX_THREADS, cores))
-
-
-def free_threads() -> int:
-    """Return how many threads gain anything now: 1 where others keep the cores busy. It takes a tenth of a second.
-
-    What was measured on a busy machine says nothing about the same machine when it is quiet.
-    """
-    n_threads = available_threads()
-    if n_threads == 1:
-        return 1
-    matrix = torch.ones(_PROBED_SIDE, _PROBED_SIDE)
-    seconds: dict[int, list[float]] = {1: [], n_threads: []}
-    for _ in range(_PROBED_TURNS):
-        for n, spent in seconds.items():
-            with Compute(n_threads=n).threads():
-                started = time.monotonic()
-                torch.mm(matrix, matrix)
-                spent.append(time.monotonic() - started)
-    # of the median, as the first turn starts the threads, and this task's own decoders may be in the way of another
-    return n_threads if median(seconds[1]) > _MIN_GAIN_OF_THREADS * median(seconds[n_threads]) else 1
+        return _choose_on_cpu(probe, example, agrees, n_threads=n_threads or free_threads())
 
 
 def _choose_on_cuda(agrees: Callable[[Compute], bool], *, training: bool) -> Compute:
@@ -170,8 +143,10 @@ def _choose_on_cuda(agrees: Callable[[Compute], bool], *, training: bool) -> Com
     return chosen
 
 
-def _choose_on_cpu(probe: nn.Module, example: NDArray[np.uint8], agrees: Callable[[Compute], bool]) -> Compute:
-    chosen = Compute(n_threads=1)
+def _choose_on_cpu(
+    probe: nn.Module, example: NDArray[np.uint8], agrees: Callable[[Compute], bool], *, n_threads: int
+) -> Compute:
+    chosen = Compute(n_threads=n_threads)
     told: list[str] = []
 
     def faster(candidate: Compute) -> bool:
@@ -181,7 +156,7 @@ def _choose_on_cpu(probe: nn.Module, example: NDArray[np.uint8], agrees: Callabl
 
     if faster(candidate := replace(chosen, channels_last=False)):
         chosen = candidate
-    if available_threads() > 1 and faster(candidate := replace(chosen, n_threads=available_threads())):
+    if n_threads > 1 and faster(candidate := replace(chosen, n_threads=1)):
         chosen = candidate
     if faster(candidate := replace(chosen, dtype="bfloat16")) and agrees(candidate):
         chosen = candidate
@@ -194,22 +169,21 @@ def _rates_in_turn(
 ) -> tuple[float, float]:
     """Time a candidate beside what is chosen so far; one that is hopeless on the first images is not timed further.
 
-    The mean over all steps is taken, not the best: a thread that sometimes waits for a busy core counts as it will.
+    The best turn of each counts: what else the machine does only ever takes time away.
     """
     few = example[:_FIRST_IMAGES]
     rate, beside = (_rate_of_steps(probe, few, compute, seconds=0.0) for compute in (candidate, chosen))
     if rate * _HOPELESS < beside:
         return rate, beside
-    n_images = max(_FIRST_IMAGES, min(len(example), _TIMED_IMAGES, int(beside * _SECONDS_PER_CANDIDATE / 2)))
+    wanted = max(_FEWEST_TIMED_IMAGES, min(_TIMED_IMAGES, int(beside * _SECONDS_PER_CANDIDATE / _TURNS)))
     turns = [
         [
-            _rate_of_steps(probe, example[:n_images], compute, seconds=_SECONDS_PER_CANDIDATE / _TURNS)
+            _rate_of_steps(probe, example[:wanted], compute, seconds=_SECONDS_PER_CANDIDATE / _TURNS)
             for compute in (candidate, chosen)
         ]
         for _ in range(_TURNS)
     ]
-    # of so many images each, so that the harmonic mean is that over all steps
-    rate, beside = (len(turns) / sum(1 / turn[place] for turn in turns) for place in range(2))
+    rate, beside = (max(turn[place] for turn in turns) for place in range(2))
     return rate, beside
 
 

@@ -16,7 +16,8 @@ from torch import nn
 from include.models.allocation import keep_freed_memory
 from include.models.choices import ChoiceCache
 from include.models.choosing import Chosen, choose_execution
-from include.models.compute import IMAGENET, Compute, Normalisation, available_threads
+from include.models.compute import IMAGENET, Compute, Normalisation
+from include.models.cores import available_threads
 from include.models.execution import Execution, Step, Workload, step_of
 from include.models.failures import is_lost_gpu, is_out_of_memory
 from include.models.network import Outputs, SplitNetwork

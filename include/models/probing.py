@@ -31,12 +31,13 @@ _INDUCTOR_SECONDS = 20.0
 
 
 class Probe:
-    """Times and compares ways to execute one workload on the first images."""
+    """Times and compares ways to execute one workload on the first images, on so many threads at the most."""
 
-    def __init__(self, workload: Workload, example: NDArray[np.uint8], n_images: int) -> None:
+    def __init__(self, workload: Workload, example: NDArray[np.uint8], n_images: int, *, n_threads: int) -> None:
         self._workload = workload
         self._example = example[:PROBE_IMAGES]
         self._n_images = n_images
+        self._n_threads = n_threads
         self._reference = Compute()
         self.steps: dict[Execution, Step] = {}
         """What has been made ready so far."""
@@ -44,7 +45,9 @@ class Probe:
     def measure_eager(self, model: nn.Module) -> Measured:
         """Find the fastest eager way, and time it."""
         try:
-            compute = choose_compute(model, self._example, training=False, agrees=self._compute_agrees)
+            compute = choose_compute(
+                model, self._example, training=False, agrees=self._compute_agrees, n_threads=self._n_threads
+            )
             execution = Execution(compute=compute)
             (rate,) = self._rates([execution])
         except RuntimeError as error:

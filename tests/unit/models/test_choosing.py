@@ -88,7 +88,7 @@ class Slow(torch.nn.Module):
         self.model = model
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        time.sleep(0.01 * len(inputs))
+        time.sleep(0.02 * len(inputs))
         logits: torch.Tensor = self.model(inputs)
         return logits
 

@@ -1,4 +1,3 @@
-import os
 import time
 
 import pytest
@@ -6,7 +5,7 @@ import torch
 from synthetic_images import shapes
 
 from include.models.architectures import build
-from include.models.compute import IMAGENET, Compute, available_threads, choose_compute, free_threads, normalise
+from include.models.compute import IMAGENET, Compute, choose_compute, normalise
 
 
 def test_normalised_pixels_have_imagenets_scale() -> None:
@@ -52,16 +51,6 @@ def test_choosing_leaves_model_threads_and_random_numbers_as_they_were(training:
     assert torch.equal(torch.get_rng_state(), random_state)
 
 
-def test_no_more_threads_than_cores() -> None:
-    cores = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {min(cores)})
-
-        assert available_threads() == 1
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
 def test_threads_are_restored_when_the_work_fails() -> None:
     before = torch.get_num_threads()
 
@@ -69,10 +58,6 @@ def test_threads_are_restored_when_the_work_fails() -> None:
         raise RuntimeError
 
     assert torch.get_num_threads() == before
-
-
-def test_threads_that_gain_nothing_are_not_free() -> None:
-    assert 1 <= free_threads() <= available_threads()
 
 
 def test_a_mapped_array_that_may_not_be_written_is_no_problem(recwarn: pytest.WarningsRecorder) -> None:
