@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 _TIMED_SECONDS = 0.6
 _PATIENCE = 3.0
 """A backend is tried where the images would take so many times longer than to prepare it: it may save a third."""
-_RUNS = 10
-"""A version answers about as many runs before the next one is promoted: what is compiled is kept for all of them."""
+_RUNS = 25
+"""A version answers more runs before the next is promoted, by the hour and with three retrainings a week at the most:
+what is compiled is kept for all of them."""
 _LOADING_SECONDS = 0.1
 """What it takes to load compiled code."""
 _OPENVINO_SECONDS = 10.0
