@@ -286,7 +286,7 @@ def load_pipeline_named(name: str, folder: Path | None = None) -> PipelineConfig
         if isinstance(pipeline, BrokenPipeline) and pipeline.path.stem == name:
             raise ConfigError(pipeline.reason)
     names = [p.name for p in found if isinstance(p, PipelineConfig)]
-    meant = " or ".join(map(repr, get_close_matches(name, names, n=2)))
+    meant = " or ".join(map(repr, get_close_matches(name, names, n=2, cutoff=0.7)))
     hint = f"did you mean {meant}?" if meant else f"there are: {', '.join(names) or 'none'}"
     raise UnknownPipelineError(f"there is no pipeline {name!r} in {folder}; {hint}")
 
