@@ -25,7 +25,8 @@ Dataset = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Your own images: train/<class>/* and new/* (or new/<class>/*, to see how many answers are right). "
+        help="Your own images: train/CLASS/IMAGE and new/IMAGE (or new/CLASS/IMAGE, to see how many answers are "
+        "right). "
         "Without new/, a fifth of train/ is held back as the new images. The folder is only read.",
     ),
 ]
@@ -41,13 +42,13 @@ def demo(  # noqa: PLR0917  typer calls it, by name
 ) -> None:
     """Tell the whole story on scikit-learn's handwritten digits: train, classify, drift, retrain, refuse, roll back.
 
-    With --dataset it is told on your own images, up to the drift: train, classify the new ones, turn a camera by 90°.
-    It writes a pipeline file with settings that fit them, to be copied and kept.
+    With --dataset it is told on your own images, up to the drift: train,
+    classify the new ones, turn a camera by 90°. It writes a pipeline file with
+    settings that fit them, to be copied and kept.
 
-    It has an instance of its own in .local/demo, which it wipes first, and leaves everything running:
-    `./driftgate status --demo` asks it, `make down` ends it.
-
-    Example: ./driftgate demo --dataset ~/pictures/shirts
+    It has an instance of its own in .local/demo, which it wipes first, and
+    leaves everything running: `./driftgate status --demo` asks it, `make down`
+    ends it.
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=True)
