@@ -29,7 +29,7 @@ from include.store.reports import page_path
 
 log = logging.getLogger(__name__)
 
-_COLOURS: Mapping[Tone, str] = {"alarm": "#b5351b", "notice": "#8a5a00", "calm": "#1a7f37", "neutral": "#59636e"}
+_COLOURS: Mapping[Tone, str] = {"act": "#b5351b", "watch": "#8a5a00", "well": "#1a7f37", "none": "#59636e"}
 _PICTURE_HEIGHT, _FRAME_HEIGHT = 586, 90
 """Of one of Evidently's pictures, and of what is around them, in pixels: their frame cannot ask them."""
 _TEMPLATES = Path(__file__).parent / "templates"

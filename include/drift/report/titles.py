@@ -5,8 +5,8 @@ from typing import Literal
 
 from include.drift.arbiter.verdict import ACTING, Verdict
 
-Tone = Literal["calm", "notice", "alarm", "neutral"]
-"""How a verdict is to be taken: all is well; look at it; something is wrong; nothing can be said."""
+Tone = Literal["well", "watch", "act", "none"]
+"""How a verdict is to be taken: all is well; look at it; something has to be done; nobody can tell yet."""
 
 TITLES: Mapping[Verdict, str] = {
     "INSUFFICIENT_DATA": "Too few answers for a verdict",
@@ -18,12 +18,12 @@ TITLES: Mapping[Verdict, str] = {
     "BROKEN_IMAGES": "The images look broken",
 }
 _TONES: Mapping[Verdict, Tone] = {
-    **dict.fromkeys(ACTING, "alarm"),
-    "MIX_CHANGED": "notice",
-    "STABLE": "calm",
+    **dict.fromkeys(ACTING, "act"),
+    "MIX_CHANGED": "watch",
+    "STABLE": "well",
 }
 
 
 def tone_of(verdict: Verdict) -> Tone:
     """Return how a verdict is to be taken."""
-    return _TONES.get(verdict, "neutral")
+    return _TONES.get(verdict, "none")

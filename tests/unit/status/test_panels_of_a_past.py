@@ -42,7 +42,7 @@ def test_verdicts_come_in_order_with_what_became_of_the_champion(past: Warehouse
 
     assert [point.version for point in panel.points] == [1, 1, 2, 2, 2, 2, 2]
     assert [point.checked_at for point in panel.points] == sorted(point.checked_at for point in panel.points)
-    drifted = [point for point in panel.points if point.tone == "alarm"]
+    drifted = [point for point in panel.points if point.tone == "act"]
     assert drifted
     assert all(point.times is not None and point.times > 1 for point in drifted)
     assert all(point.reason and point.title for point in panel.points)
