@@ -54,6 +54,11 @@ class Compared:
     signals: tuple[SignalLine, ...]
     """What the check has measured; empty: nothing yet."""
 
+    @property
+    def leaves_band(self) -> bool:
+        """Whether the window lies outside of the band at some edge."""
+        return any(not low <= share <= high for low, share, high in zip(self.low, self.window, self.high, strict=True))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Confidence:

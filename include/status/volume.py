@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from include.warehouse.session import Warehouse
@@ -32,9 +32,9 @@ class Volume:
     """The panel: new images by predicted class and day. An image that several versions have answered counts once."""
 
     days: tuple[date, ...]
-    """UTC, without gaps, to today."""
+    """UTC, without gaps, to that of the latest answer. Empty, as are the classes: nothing was answered yet."""
     classes: tuple[ClassVolume, ...]
-    """The most frequent first, all others last. Empty: nothing was answered on these days."""
+    """The most frequent first, all others last."""
     n_classes: int
     """How many classes were predicted at all."""
 
@@ -44,6 +44,10 @@ class Volume:
         return tuple(sum(of_day) for of_day in zip(*(one.by_day for one in self.classes), strict=True))
 
 
+class _Latest(NamedTuple):
+    at: datetime | None
+
+
 class _Row(NamedTuple):
     day: datetime
     label: str | None
@@ -51,18 +55,20 @@ class _Row(NamedTuple):
     n_classes: int
 
 
-def read_volume(warehouse: Warehouse, *, n_days: int, today: date | None = None) -> Volume:
-    """Return how many images were answered on each of the latest days.
+def read_volume(warehouse: Warehouse, *, n_days: int) -> Volume:
+    """Return how many images were answered on each of the last days, up to the one with the latest answer.
 
-    The warehouse counts: what comes from there is as large for ten million answers as for ten thousand.
+    So it changes only when there are new answers, and tells something of a pipeline that has been idle for long. The
+    warehouse counts: what comes from there is as large for ten million answers as for ten thousand.
 
     Args:
         warehouse: A session on the pipeline's schema.
-        n_days: How many days, today among them.
-        today: The last day; None: the present one, UTC.
+        n_days: How many days.
     """
-    last = today or datetime.now(UTC).date()
-    days = tuple(last - timedelta(days=n_days - 1 - place) for place in range(n_days))
+    latest = warehouse.fetch("status/select_latest_answer", _Latest)[0].at
+    if latest is None:
+        return Volume(days=(), classes=(), n_classes=0)
+    days = tuple(latest.date() - timedelta(days=n_days - 1 - place) for place in range(n_days))
     rows = warehouse.fetch(
         "status/count_answers_by_day", _Row, since=datetime.combine(days[0], time()), n_classes=N_CLASSES
     )
@@ -76,5 +82,5 @@ def read_volume(warehouse: Warehouse, *, n_days: int, today: date | None = None)
     return Volume(
         days=days,
         classes=tuple(sorted(classes, key=lambda one: (one.label is None, -one.n_images, one.label or ""))),
-        n_classes=max((int(row.n_classes) for row in rows), default=0),
+        n_classes=max(int(row.n_classes) for row in rows),
     )

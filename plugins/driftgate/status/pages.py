@@ -3,6 +3,7 @@
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from driftgate.status import panels
 from driftgate.status.guards import AuthManager, Pipeline, Viewer, may_read, page_router, pipeline_router
 from driftgate.status.pipeline_files import read_pipelines
 from driftgate.status.rendering import render
@@ -10,7 +11,7 @@ from driftgate.status.sessions import find_shown, show
 from include.config import BrokenPipeline, PipelineConfig
 from include.status.overview import Overview, read_overview
 
-PANELS: tuple[tuple[str, str], ...] = ()
+PANELS = panels.PANELS
 """The panels of a pipeline's page: the route of each, and its heading."""
 
 router = page_router()

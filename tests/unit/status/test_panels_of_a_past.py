@@ -18,7 +18,7 @@ from include.status.verdicts import read_verdicts
 from include.status.volume import read_volume
 from include.warehouse.session import Warehouse
 
-TODAY = date(2026, 3, 20)
+LAST_DAY = date(2026, 3, 20)
 
 
 def test_the_window_of_the_champion_lies_beside_its_baseline(past: Warehouse, past_config: PipelineConfig) -> None:
@@ -74,19 +74,18 @@ def test_what_labels_show_stands_beside_what_was_estimated(past: Warehouse) -> N
 
 
 def test_days_without_answers_are_there_and_old_ones_are_not(past: Warehouse) -> None:
-    panel = read_volume(past, n_days=7, today=TODAY)
+    panel = read_volume(past, n_days=7)
 
-    assert panel.days == tuple(TODAY - timedelta(days=6 - place) for place in range(7))
+    assert panel.days == tuple(LAST_DAY - timedelta(days=6 - place) for place in range(7))
     assert sum(panel.totals) == 120 + 40
     assert panel.totals[0] == 0
     assert panel.n_classes == len(CLASSES)
-    assert read_volume(past, n_days=30, today=TODAY - timedelta(days=200)).n_classes == len(CLASSES)
 
 
 def test_classes_beyond_the_most_frequent_ones_are_one(past: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("include.status.volume.N_CLASSES", 3)
 
-    panel = read_volume(past, n_days=30, today=TODAY)
+    panel = read_volume(past, n_days=30)
 
     assert [one.label is None for one in panel.classes] == [False, False, False, True]
     assert sum(panel.totals) == 7 * 120 + 40
@@ -143,7 +142,7 @@ def test_what_was_read_survives_as_json(past: Warehouse, past_config: PipelineCo
         read_confidence(past, past_config),
         read_verdicts(past),
         read_accuracy(past),
-        read_volume(past, n_days=7, today=TODAY),
+        read_volume(past, n_days=7),
         read_classes(past),
         read_challenger(past),
         read_ledger(past),

@@ -49,6 +49,7 @@
       figure.insertBefore(canvas, script);
     }
     const { data, layout = {} } = coloured(JSON.parse(script.textContent));
+    if (layout.height) canvas.style.minHeight = `${layout.height}px`;
     window.Plotly.react(canvas, data, layoutOf(layout), { displayModeBar: false, responsive: true });
   }
 
