@@ -16,13 +16,20 @@ Figure = dict[str, Any]
 
 _LONGEST: Final = 28
 """Letters of a name that fit beside an axis."""
+_LONGEST_BELOW: Final = 14
+"""Letters of a name that fit below one."""
 _NAMED_EDGES: Final = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.96, 1)
 
 
-def plain(text: str) -> str:
+def plain(text: str, *, at_most: int = _LONGEST) -> str:
     """Return what somebody has named as a text that Plotly shows as it is, on one line and not too long."""
     line = " ".join(text.split())
-    return html.escape(line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…", quote=False)
+    return html.escape(line if len(line) <= at_most else f"{line[: at_most - 1]}…", quote=False)
+
+
+def titled(text: str) -> Figure:
+    """Return the title of an axis."""
+    return {"text": text, "font": {"size": 12, "color": "var(--quiet)"}, "standoff": 8}
 
 
 def confidence_chart(compared: "Compared") -> Figure:
@@ -42,7 +49,7 @@ def confidence_chart(compared: "Compared") -> Figure:
                 "fill": "tonexty",
                 "fillcolor": "var(--band)",
                 "hoverinfo": "skip",
-                "name": f"where {band} % of windows without drift lie",
+                "name": f"without drift ({band} %)",
             },
             {
                 **share,
@@ -54,13 +61,14 @@ def confidence_chart(compared: "Compared") -> Figure:
         ],
         "layout": {
             "hovermode": "x unified",
+            "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
             "xaxis": {
-                "title": {"text": "confidence of the answer (less sure to the left)"},
+                "title": titled("confidence of the answer (less sure to the left)"),
                 "tickvals": places,
                 "ticktext": [edge if compared.edges[place] in _NAMED_EDGES else "" for place, edge in enumerate(edges)],
                 "range": [max(0, first), places[-1]],
             },
-            "yaxis": {"title": {"text": "answers at most so sure"}, "tickformat": ".0%", "range": [0, 1.02]},
+            "yaxis": {"title": titled("answers at most so sure"), "tickformat": ".0%", "range": [0, 1.02]},
         },
     }
 
@@ -70,7 +78,8 @@ def matrix_chart(matrix: "Matrix") -> Figure:
     names = [plain(label) for label in matrix.labels]
     places = list(range(len(names)))
     of_class = [max(1, sum(counts)) for counts in matrix.counts]
-    axis = {"tickvals": places, "ticktext": names, "showgrid": False, "zeroline": False}
+    below = [plain(label, at_most=_LONGEST_BELOW) for label in matrix.labels]
+    axis = {"tickvals": places, "showgrid": False, "zeroline": False}
     return {
         "data": [
             {
@@ -93,10 +102,10 @@ def matrix_chart(matrix: "Matrix") -> Figure:
             }
         ],
         "layout": {
-            "height": 170 + 26 * len(names),
+            "height": 150 + 28 * len(names),
             "plot_bgcolor": "var(--line)",
-            "xaxis": {**axis, "title": {"text": "taken for"}, "tickangle": -45},
-            "yaxis": {**axis, "title": {"text": "true class"}, "autorange": "reversed"},
+            "xaxis": {**axis, "ticktext": below, "title": titled("taken for"), "tickangle": -45},
+            "yaxis": {**axis, "ticktext": names, "title": titled("true class"), "autorange": "reversed"},
         },
     }
 
@@ -121,7 +130,7 @@ def challenger_chart(duel: "Duel") -> Figure:
         ],
         "layout": {
             "height": 90 + 26 * len(shown),
-            "xaxis": {"title": {"text": "change of recall"}, "tickformat": "+.0%", "zeroline": True},
+            "xaxis": {"title": titled("change of recall"), "tickformat": "+.0%", "zeroline": True},
             "yaxis": {
                 "tickvals": list(range(len(shown))),
                 "ticktext": [plain(one.label) for one in shown],

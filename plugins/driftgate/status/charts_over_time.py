@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from driftgate.status.charts import Figure, plain
+from driftgate.status.charts import Figure, plain, titled
 
 if TYPE_CHECKING:  # what they import is not needed to draw
     from include.drift.report.titles import Tone
@@ -36,7 +36,7 @@ def verdicts_chart(panel: "Verdicts") -> Figure:
             "margin": {"l": 48, "r": 12, "t": 28, "b": 40},
             "xaxis": {"type": "date"},
             "yaxis": {
-                "title": {"text": "distance, in thresholds"},
+                "title": titled("distance, in thresholds"),
                 "range": [0, _MOST_TIMES * 1.06],
                 "tickvals": [0, 1, 2, 3, 4],
                 "ticktext": ["0", "1", "2", "3", "4+"],
@@ -90,7 +90,7 @@ def volume_chart(panel: "Volume") -> Figure:
             "hovermode": "x unified",
             "bargap": 0.15,
             "xaxis": {"type": "date"},
-            "yaxis": {"title": {"text": "new images"}, "rangemode": "tozero"},
+            "yaxis": {"title": titled("new images"), "rangemode": "tozero"},
         },
     }
 
