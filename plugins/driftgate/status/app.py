@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from driftgate.status import pages, static_files
+from driftgate.status import actions, approvals, pages, static_files
 from driftgate.status.rendering import render
 from include.errors import ConfigError, DriftgateError, WarehouseError, WarehouseUnavailableError
 
@@ -28,6 +28,9 @@ _HEADERS = {
 _ROUTERS = (
     pages.router,
     pages.pipeline,
+    actions.router,
+    actions.allowed,
+    approvals.router,
     static_files.router,
 )
 
