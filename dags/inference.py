@@ -16,7 +16,8 @@ images again.
 What people are told waits in the outbox, a table; `deliver_alerts` delivers it. If that fails, the run does not, and
 the DAG `<name>_alerts` tries again.
 
-With nothing new, or when only a check was asked for, the run goes straight to `check_drift`; without a champion it succeeds after `plan` and says so.
+With nothing new, or when only a check was asked for, the run goes straight to `check_drift`; without a champion it
+succeeds after `plan` and says so.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator

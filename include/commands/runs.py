@@ -78,7 +78,7 @@ def check(
     verbose: Verbose = False,
     as_json: AsJson = False,
 ) -> None:
-    """Judge what the champion has answered since the last drift check, without classifying anything, and follow the run.
+    """Judge what the champion has answered since the last drift check, classify nothing, and follow the run.
 
     What the verdict asks for follows, as after any check.
 

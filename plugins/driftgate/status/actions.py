@@ -1,12 +1,12 @@
 """What a viewer may press: each button asks first, says what will happen, and acts with the viewer's own rights."""
 
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Form, HTTPException, Request, status
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, StringConstraints
 
 from driftgate.status.guards import AuthManager, Pipeline, Viewer, may_trigger, pipeline_router
 from driftgate.status.rendering import render
@@ -18,8 +18,8 @@ from include.registry.champion_periods import read_champion_periods
 
 ActionName = Literal["train", "infer", "check", "rollback"]
 
-_NONCE = re.compile(r"[0-9a-f]{16}")
 _MAX_REASON = 1000
+"""What the DAGs take, in characters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,16 @@ class Action:
     is_grave: bool = False
 
 
+class ActionForm(BaseModel):
+    """What a dialog sends."""
+
+    nonce: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+    """Of the dialog: it names the run, so that there is one however often it is sent."""
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=_MAX_REASON)] = ""
+    version: Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]{0,8})?$")] = ""
+    """What to restore; empty: the champion before this one."""
+
+
 ACTIONS: dict[ActionName, Action] = {
     action.name: action
     for action in (
@@ -42,8 +52,8 @@ ACTIONS: dict[ActionName, Action] = {
             name="train",
             label="Train",
             kind="training",
-            consequence="A new version is trained on the labelled images. It becomes champion only if it passes the gate; "
-            "until then nothing changes in production.",
+            consequence="A new version is trained on the labelled images. It becomes champion only if it passes the "
+            "gate; until then nothing changes in production.",
         ),
         Action(
             name="infer",
@@ -63,8 +73,8 @@ ACTIONS: dict[ActionName, Action] = {
             name="rollback",
             label="Roll back",
             kind="rollback",
-            consequence="A former champion takes over at once. The answers of every version that was promoted since then "
-            "leave CURRENT_PREDICTIONS, and the restored version's show again.",
+            consequence="A former champion takes over at once. The answers of every version that was promoted since "
+            "then leave CURRENT_PREDICTIONS, and the restored version's show again.",
             is_grave=True,
         ),
     )
@@ -111,20 +121,11 @@ def ask(request: Request, config: Pipeline, action: AllowedAction) -> HTMLRespon
 
 
 @allowed.post("", name="act")
-def act(
-    request: Request,
-    config: Pipeline,
-    action: AllowedAction,
-    nonce: Annotated[str, Form()],
-    reason: Annotated[str, Form(max_length=_MAX_REASON)] = "",
-    version: Annotated[str, Form()] = "",
-) -> HTMLResponse:
+def act(request: Request, config: Pipeline, action: AllowedAction, form: Annotated[ActionForm, Form()]) -> HTMLResponse:
     """Start the run, once: the same dialog sent twice means the same run."""
-    if not _NONCE.fullmatch(nonce):
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "open the dialog again")
-    dag_id, run_id = f"{config.name}_{action.kind}", f"page__{nonce}"
+    dag_id, run_id = f"{config.name}_{action.kind}", f"page__{form.nonce}"
     api = ViewerApi(request)
-    is_new = api.trigger(dag_id, run_id, _conf(action, reason=reason.strip(), version=version))
+    is_new = api.trigger(dag_id, run_id, _conf(action, form))
     dag = api.dag(dag_id)
     is_paused = bool(dag and dag["is_paused"]) and not api.unpause(dag_id)
     forget_watermark(config)
@@ -139,18 +140,15 @@ def act(
     )
 
 
-def _conf(action: Action, *, reason: str, version: str) -> dict[str, Any]:
+def _conf(action: Action, form: ActionForm) -> dict[str, Any]:
+    """Return the run's parameters; what the form leaves open is as the pipeline file says."""
     if action.name == "check":
         return {"only_check": True}
-    if action.name == "infer":
-        return {}
-    if action.name == "train":
-        return {"reason": reason} if reason else {}
-    if not reason:
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "a rollback needs a reason, for the ledger")
-    if version and not (version.isascii() and version.isdigit()):
-        raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, f"{version!r} is no version")
-    return {"reason": reason, "version": int(version) if version else None}
+    if action.name == "rollback":
+        if not form.reason:
+            raise HTTPException(status.HTTP_422_UNPROCESSABLE_CONTENT, "a rollback needs a reason, for the ledger")
+        return {"reason": form.reason, "version": int(form.version) if form.version else None}
+    return {"reason": form.reason} if action.name == "train" and form.reason else {}
 
 
 def _former_champions(config: Pipeline) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from fastapi import Depends, Form, HTTPException, Request, status
 from fastapi.responses import HTMLResponse
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from pydantic import BaseModel, StringConstraints
 
 from driftgate.status.guards import AuthManager, Pipeline, Viewer, may_answer, pipeline_router
 from driftgate.status.rendering import airflow_path, render
@@ -16,10 +17,16 @@ from include.notify.links import answer_link
 from include.registry.approvals.requests import Request as ApprovalRequest
 from include.registry.approvals.requests import find_request
 
-Answer = Literal["Approve", "Reject"]
-
 _OF_PROMOTION = "_promotion"
 """What the ids of the tasks that ask for a promotion have in them, and those that ask for a retraining have not."""
+
+
+class AnswerForm(BaseModel):
+    """What a dialog sends."""
+
+    task_id: Annotated[str, StringConstraints(max_length=250)]
+    """The task that asked when the dialog was opened."""
+    chosen: Literal["Approve", "Reject"]
 
 
 def training_dag_of(config: Pipeline, manager: AuthManager, viewer: Viewer) -> str:
@@ -59,24 +66,19 @@ def ask(request: Request, config: Pipeline, dag_id: TrainingDag, request_id: str
 
 @router.post("", name="answer_approval")
 def answer(
-    request: Request,
-    config: Pipeline,
-    dag_id: TrainingDag,
-    request_id: str,
-    task_id: Annotated[str, Form(max_length=250)],
-    chosen: Annotated[Answer, Form()],
+    request: Request, config: Pipeline, dag_id: TrainingDag, request_id: str, form: Annotated[AnswerForm, Form()]
 ) -> HTMLResponse:
     """Give the answer in the viewer's name."""
     approval = _request(config, dag_id, request_id)
     api = ViewerApi(request)
     question = _question(api, approval)
-    if question["task_instance"]["task_id"] != task_id:
+    if question["task_instance"]["task_id"] != form.task_id:
         raise HTTPException(
             status.HTTP_409_CONFLICT, "somebody has answered meanwhile, and another answer is wanted now"
         )
-    api.answer(dag_id, _dag_run_id(approval), task_id, chosen)
+    api.answer(dag_id, _dag_run_id(approval), form.task_id, form.chosen)
     forget_watermark(config)
-    return render(request, "panels/answered.html.j2", chosen=chosen, approval=approval)
+    return render(request, "panels/answered.html.j2", chosen=form.chosen, approval=approval)
 
 
 def _request(config: Pipeline, dag_id: str, request_id: str) -> ApprovalRequest:

@@ -108,7 +108,7 @@ def find_shown(
 ) -> Shown[PanelT] | None:
     """Return a panel as it was kept last, however old, without asking the warehouse; None: it was not."""
     kept = pipeline_cache(config.store_url).find(name, panel_type, arguments)
-    return kept and Shown(panel=kept.panel, read_at=kept.read_at)
+    return Shown(panel=kept.panel, read_at=kept.read_at) if kept else None
 
 
 def forget_watermark(config: PipelineConfig) -> None:
