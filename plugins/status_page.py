@@ -20,10 +20,13 @@ async def _status_app(
     receive: Callable[[], Awaitable[_Message]],
     send: Callable[[_Message], Awaitable[None]],
 ) -> None:
-    """Hand a request to the pages, which are made when the first one comes."""
+    """Hand a request to the pages, which are made when the first one comes.
+
+    They are told in which app they are mounted: it is Airflow's, whose API does what a viewer presses.
+    """
     from driftgate.status.app import status_app
 
-    await status_app()(scope, receive, send)
+    await status_app()({**scope, "airflow_app": scope.get("app")}, receive, send)
 
 
 def _address() -> str:

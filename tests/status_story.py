@@ -4,13 +4,15 @@ Answers are those of networks that do not exist: scores around the truth, the we
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import create_autospec, patch
 
 import numpy as np
 from numpy.typing import NDArray
+from schema_template import SchemaTemplate
 
 from include.config import PipelineConfig
 from include.drift.check import Check, check_drift
@@ -31,6 +33,28 @@ CLASSES = ("ankle boot", "bag", "coat", "dress", "pullover", "sandal", "shirt", 
 N_HELD_OUT = 400
 STRENGTHS = {1: 4.6, 2: 5.2, 3: 4.9}
 """Of the versions: the score of the true class above the noise."""
+
+
+@contextmanager
+def lived_pipeline(template: SchemaTemplate, config: PipelineConfig, *, now: datetime) -> Iterator[Warehouse]:
+    """Yield a session on the schema of a pipeline that has lived.
+
+    Args:
+        template: What the schema is a copy of.
+        config: The pipeline.
+        now: The moment that its past leads to; aware.
+    """
+    from driftgate.hooks import WarehouseHook  # imports Airflow, which then reads its settings
+
+    with WarehouseHook.for_pipeline(config).session() as warehouse:
+        template.copy_to(config)
+
+        def query(sql: str, **values: Any) -> list[tuple[Any, ...]]:
+            rows: list[tuple[Any, ...]] = warehouse._connection.cursor().execute(sql, values).fetchall()
+            return rows
+
+        StatusStory(warehouse, FileStore(config.store_url), config, query, now=now).live()
+        yield warehouse
 
 
 class StatusStory:

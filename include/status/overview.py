@@ -66,16 +66,22 @@ class OpenApproval(NamedTuple):
     expires_at: datetime
 
 
+class State(NamedTuple):
+    """How a classifier is, in words."""
+
+    level: Level
+    summary: str
+    """In a sentence."""
+    advice: str | None = None
+    """What to do next, if there is something."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Overview:
     """How a classifier is."""
 
     name: str
-    level: Level
-    summary: str
-    """The state in a sentence."""
-    advice: str | None
-    """What to do next, if there is something."""
+    state: State
     champion: ChampionLine | None
     check: CheckLine | None
     n_waiting: int
@@ -104,12 +110,10 @@ def read_overview(warehouse: Warehouse, config: PipelineConfig) -> Overview:
     n_waiting = warehouse.fetch("status/count_waiting", _Count, stage_name=config.stages.incoming.name)[0].n
     n_late = len(warehouse.fetch("alerts/select_late_alerts", LateAlert, seconds=LATE_S))
     line = _champion_line(warehouse, champion, check) if champion else None
-    level, summary, advice = _state(line, check, approvals, runs, n_late)
+    state = _state(line, check, approvals, runs, n_late)
     return Overview(
         name=config.name,
-        level=level,
-        summary=summary,
-        advice=advice,
+        state=state,
         champion=line,
         check=_check_line(check) if check else None,
         n_waiting=n_waiting,
@@ -159,37 +163,62 @@ def _state(
     approvals: Sequence[OpenApproval],
     runs: Sequence[LatestRun],
     n_late: int,
-) -> tuple[Level, str, str | None]:
-    """Return the level, the state in a sentence and what to do next: of several things, what is most urgent."""
-    if approvals:
-        first = approvals[0]
-        what = (
-            f"train after drift of version {first.version}"
-            if first.kind == "retraining"
-            else (f"let version {first.version} into production")
+) -> State:
+    """Return how the classifier is: of several things, what is most urgent."""
+    judged = check if check is not None and champion is not None and check.version == champion.version else None
+    found = (
+        _waits_for_person(approvals)
+        or (None if champion else _has_no_champion(runs))
+        or _has_drifted(judged)
+        or _has_run_into_trouble(runs, n_late)
+    )
+    if found:
+        return found
+    if judged is None:
+        version = champion.version if champion else None
+        return State("none", f"Version {version} is in production and not checked for drift yet.")
+    level: Level = {"STABLE": "well", "MIX_CHANGED": "watch"}.get(judged.verdict, "none")  # type: ignore[assignment]
+    return State(level, _sentence(_headline(judged)))
+
+
+def _waits_for_person(approvals: Sequence[OpenApproval]) -> State | None:
+    if not approvals:
+        return None
+    first = approvals[0]
+    asked = {
+        "retraining": f"train a new version, after drift of version {first.version}",
+        "promotion": f"let version {first.version} into production",
+    }
+    return State("act", f"Waits for a person: {asked[first.kind]}?", "Look at the evidence, then approve or reject.")
+
+
+def _has_no_champion(runs: Sequence[LatestRun]) -> State:
+    training = next((run for run in runs if run.kind == "training"), None)
+    if training is None:
+        return State(
+            "none", "No champion yet.", "Press Train: the first version that passes the gate becomes champion."
         )
-        return "act", f"Waits for a person: {what}?", "Look at the evidence, then approve or reject."
-    if champion is None:
-        failed = next((run for run in runs if run.kind == "training" and _has_failed(run)), None)
-        if failed:
-            return "act", "No champion yet: the last training did not bring one.", "Look at its run, then train again."
-        return "none", "No champion yet.", "Press Train: the first version that passes the gate becomes champion."
-    is_current = check is not None and check.version == champion.version
-    if check is not None and is_current and check.verdict in ACTING and check.action != "ROLL_BACK":
-        return "act", _sentence(_headline(check)), "See what was found below, and what the runbook says to do."
-    if failed := next((run for run in runs if _has_failed(run)), None):
-        return "watch", f"The last {failed.kind} run did not end well: {failed.outcome}.", "Look at the run's log."
+    if training.finished_at is None:
+        return State("none", "No champion yet: a training is under way.")
+    return State(
+        "act", f"No champion yet. The last training: {training.outcome}.", "Look at its run, then press Train."
+    )
+
+
+def _has_drifted(check: DriftCheck | None) -> State | None:
+    if check is None or check.verdict not in ACTING or check.action == "ROLL_BACK":
+        return None
+    return State("act", _sentence(_headline(check)), "The reasons are below; the runbook says what to press.")
+
+
+def _has_run_into_trouble(runs: Sequence[LatestRun], n_late: int) -> State | None:
+    for run in runs:
+        if _has_failed(run):
+            return State("watch", f"The last {run.kind} run: {run.outcome}.", "Look at its log in Airflow.")
     if n_late:
-        return (
-            "watch",
-            f"{n_late} message{'' if n_late == 1 else 's'} could not be delivered.",
-            "Check the mail server.",
-        )
-    if check is None or not is_current:
-        return "none", f"Version {champion.version} is in production and not checked for drift yet.", None
-    if check.verdict == "STABLE":
-        return "well", _sentence(_headline(check)), None
-    return "watch" if check.verdict == "MIX_CHANGED" else "none", _sentence(_headline(check)), None
+        told = f"{n_late} message{' was' if n_late == 1 else 's were'} not delivered."
+        return State("watch", told, "Look at the DAG of alerts: its log says why.")
+    return None
 
 
 def _sentence(text: str) -> str:

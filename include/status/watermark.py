@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime
 from typing import NamedTuple
 
+from include.registry.status import LATE_S
 from include.warehouse.session import Warehouse
 
 
@@ -15,11 +16,12 @@ class Watermark(NamedTuple):
     checked_at: datetime | None
     labelled_at: datetime | None
     asked_at: datetime | None
+    n_not_expired: int
     ran_at: datetime | None
     compared_at: datetime | None
     accepted_at: datetime | None
     n_forgotten: int
-    n_undelivered: int
+    n_late_alerts: int
 
     @property
     def digest(self) -> str:
@@ -29,4 +31,4 @@ class Watermark(NamedTuple):
 
 def read_watermark(warehouse: Warehouse) -> Watermark:
     """Return the pipeline's watermark; its statement scans nothing but the ends of columns."""
-    return warehouse.fetch("status/select_watermark", Watermark)[0]
+    return warehouse.fetch("status/select_watermark", Watermark, seconds=LATE_S)[0]

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from driftgate.status import pages, panels, static_files
+from driftgate.status import actions, approvals, pages, panels, static_files
 from driftgate.status.rendering import render
 from include.errors import ConfigError, DriftgateError, WarehouseError, WarehouseUnavailableError
 
@@ -29,6 +29,9 @@ _ROUTERS = (
     pages.router,
     pages.pipeline,
     panels.router,
+    actions.router,
+    actions.allowed,
+    approvals.router,
     static_files.router,
 )
 

@@ -18,6 +18,7 @@ from include.notify.links import run_link
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+NO_NUMBER = "\N{EN DASH}"
 _UNSAFE_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
@@ -34,7 +35,7 @@ def render(request: Request, template: str, *, status_code: int = 200, **values:
         status_code: The answer's status.
         **values: What the template shows.
     """
-    prefix = request.scope.get("root_path", "").rstrip("/")
+    prefix = _own_path(request)
 
     def path_for(route: str, /, **names: Any) -> str:
         return prefix + str(request.app.url_path_for(route, **names))
@@ -53,7 +54,11 @@ def render(request: Request, template: str, *, status_code: int = 200, **values:
 
 def airflow_path(request: Request) -> str:
     """Return the path of Airflow's address, without a / at its end: the pages are mounted below it."""
-    return request.scope.get("root_path", "").rstrip("/").rpartition("/")[0]
+    return _own_path(request).rpartition("/")[0]
+
+
+def _own_path(request: Request) -> str:
+    return str(request.scope.get("root_path", "")).rstrip("/")
 
 
 def ago(at: datetime | None) -> str:
@@ -69,12 +74,12 @@ def ago(at: datetime | None) -> str:
 
 def number(value: float | None) -> str:
     """Return a number with separators; a dash for none."""
-    return "–" if value is None else f"{value:,}"
+    return NO_NUMBER if value is None else f"{value:,}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share from 0 to 1 as per cent; a dash for none."""
-    return "–" if share is None or math.isnan(share) else f"{100 * share:.{digits}f} %"
+    return NO_NUMBER if share is None or math.isnan(share) else f"{100 * share:.{digits}f} %"
 
 
 def script_json(value: Any) -> Markup:

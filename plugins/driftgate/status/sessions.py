@@ -13,7 +13,7 @@ from cachetools import TTLCache
 from driftgate.hooks import WarehouseHook
 from include.config import PipelineConfig
 from include.errors import WarehouseUnavailableError
-from include.status.cache import Cache, Kept
+from include.status.cache import Cache
 from include.status.watermark import read_watermark
 from include.store.files import FileStore
 from include.warehouse.query_tag import QueryTag
@@ -87,8 +87,15 @@ def show(
     cache = pipeline_cache(config.store_url)
     with _lock_of(f"{config.name}/{name}"):
         kept = cache.find(name, panel_type, arguments)
+        if kept and kept.watermark == _watermarks.get(config.name):
+            return Shown(panel=kept.panel, read_at=kept.read_at)
         try:
-            kept = _current(config, cache, kept, name, panel_type, read, arguments)
+            with open_session(config) as warehouse:
+                # Read before the panel: what changes meanwhile makes it be read again.
+                watermark = _read_watermark(config, warehouse)
+                if kept is None or kept.watermark != watermark:
+                    panel = read(warehouse)
+                    kept = cache.keep(name, panel_type, panel, watermark=watermark, arguments=arguments)
         except WarehouseUnavailableError as error:
             if kept is None:
                 raise
@@ -101,28 +108,7 @@ def find_shown(
 ) -> Shown[PanelT] | None:
     """Return a panel as it was kept last, however old, without asking the warehouse; None: it was not."""
     kept = pipeline_cache(config.store_url).find(name, panel_type, arguments)
-    return kept and Shown(panel=kept.panel, read_at=kept.read_at)
-
-
-def _current(
-    config: PipelineConfig,
-    cache: Cache,
-    kept: Kept[PanelT] | None,
-    name: str,
-    panel_type: type[PanelT],
-    read: Callable[[Warehouse], PanelT],
-    arguments: Mapping[str, Any] | None,
-) -> Kept[PanelT]:
-    watermark = _watermarks.get(config.name)
-    if kept and watermark == kept.watermark:
-        return kept
-    with open_session(config) as warehouse:
-        # Read before the panel: what changes meanwhile makes it be read again.
-        watermark = watermark or read_watermark(warehouse).digest
-        _watermarks[config.name] = watermark
-        if kept and watermark == kept.watermark:
-            return kept
-        return cache.keep(name, panel_type, read(warehouse), watermark=watermark, arguments=arguments)
+    return Shown(panel=kept.panel, read_at=kept.read_at) if kept else None
 
 
 def forget_watermark(config: PipelineConfig) -> None:
@@ -134,6 +120,13 @@ def forget_watermark(config: PipelineConfig) -> None:
 def pipeline_cache(store_url: str) -> Cache:
     """Return what is kept of a pipeline."""
     return Cache(FileStore(store_url))
+
+
+def _read_watermark(config: PipelineConfig, warehouse: Warehouse) -> str:
+    digest = _watermarks.get(config.name)
+    if digest is None:
+        digest = _watermarks[config.name] = read_watermark(warehouse).digest
+    return digest
 
 
 def _lock_of(key: str) -> threading.Lock:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from schema_template import SchemaTemplate
-from status_story import StatusStory
+from status_story import lived_pipeline
 
 from include.config import PipelineConfig
-from include.store.files import FileStore
 from include.warehouse.session import Warehouse
 
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
@@ -25,16 +24,7 @@ def past_config(
 
 
 @pytest.fixture(scope="session")
-def past(embedded_warehouse: str, schema_template: SchemaTemplate, past_config: PipelineConfig) -> Iterator[Warehouse]:
+def past(schema_template: SchemaTemplate, past_config: PipelineConfig) -> Iterator[Warehouse]:
     """A session on the schema of a pipeline with a past."""
-    from driftgate.hooks import WarehouseHook
-
-    with WarehouseHook.for_pipeline(past_config).session() as warehouse:
-        schema_template.copy_to(past_config)
-
-        def query(sql: str, **values: object) -> list[tuple[object, ...]]:
-            rows: list[tuple[object, ...]] = warehouse._connection.cursor().execute(sql, values).fetchall()
-            return rows
-
-        StatusStory(warehouse, FileStore(past_config.store_url), past_config, query, now=NOW).live()
+    with lived_pipeline(schema_template, past_config, now=NOW) as warehouse:
         yield warehouse

@@ -90,6 +90,12 @@
     if (event.target === dialog()) dialog().close(); // the backdrop
   });
 
+  // What a write is refused with is told in its dialog: what lies behind that cannot be read.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt, xhr } = event.detail;
+    if (elt.matches?.("dialog form") && xhr.status >= 400) event.detail.target = elt.querySelector(".problem");
+  });
+
   // A write answers with what was done: it is told, and what it changes is read again.
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.detail.elt;

@@ -51,7 +51,7 @@ def pipeline_file(config: PipelineConfig, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def browser(airflow_app: FastAPI, pipeline_file: Path) -> Iterator[Callable[[str | None], TestClient]]:
+def browser(airflow_app: FastAPI, pipeline_file: Path) -> Callable[[str | None], TestClient]:
     """A function that returns a browser in which a user has logged in, or in which nobody has."""
 
     def open_browser(user: str | None) -> TestClient:
@@ -62,4 +62,4 @@ def browser(airflow_app: FastAPI, pipeline_file: Path) -> Iterator[Callable[[str
             client.cookies.set("_token", answer.json()["access_token"])
         return client
 
-    yield open_browser
+    return open_browser
