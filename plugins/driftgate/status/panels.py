@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from driftgate.status.charts import challenger_chart, confidence_chart, matrix_chart
 from driftgate.status.charts_over_time import accuracy_chart, verdicts_chart, volume_chart
@@ -34,7 +34,8 @@ PANELS: tuple[tuple[str, str], ...] = (
 
 router = pipeline_router()
 
-Days = Literal[7, 30, 90]
+Days = Annotated[Literal[7, 30, 90], BeforeValidator(int)]
+"""An address holds texts."""
 
 
 class AskedClasses(BaseModel):
