@@ -1,6 +1,6 @@
 """Panels as figures for Plotly: data and layout, ready for JSON. The browser adds the theme.
 
-A colour is a variable of the style sheet. Plotly takes some tags in a text for markup: what people have named goes
+A colour is a variable of the style sheet; what needs more room than a phone has says so as `min_width`, in pixels. Plotly takes some tags in a text for markup: what people have named goes
 through `plain`.
 """
 
@@ -101,6 +101,7 @@ def matrix_chart(matrix: "Matrix") -> Figure:
                 "ygap": 1,
             }
         ],
+        "min_width": 240 + 30 * len(names),
         "layout": {
             "height": 150 + 28 * len(names),
             "plot_bgcolor": "var(--line)",
@@ -130,11 +131,12 @@ def challenger_chart(duel: "Duel") -> Figure:
         ],
         "layout": {
             "height": 90 + 26 * len(shown),
-            "xaxis": {"title": titled("change of recall"), "tickformat": "+.0%", "zeroline": True},
+            "xaxis": {"title": titled("change of recall"), "tickformat": "+.0%", "zerolinecolor": "var(--quiet)"},
             "yaxis": {
                 "tickvals": list(range(len(shown))),
                 "ticktext": [plain(one.label) for one in shown],
                 "showgrid": False,
+                "zeroline": False,
             },
         },
     }

@@ -33,7 +33,7 @@ def verdicts_chart(panel: "Verdicts") -> Figure:
         "layout": {
             "shapes": [{**threshold, "line": {"color": "var(--quiet)", "width": 1, "dash": "dot"}}, *shapes],
             "annotations": annotations,
-            "margin": {"l": 48, "r": 12, "t": 28, "b": 40},
+            "margin": {"l": 48, "r": 12, "t": 40, "b": 40},
             "xaxis": {"type": "date"},
             "yaxis": {
                 "title": titled("distance, in thresholds"),
@@ -63,7 +63,7 @@ def accuracy_chart(panel: "AccuracyOverTime") -> Figure:
             "hovermode": "x unified",
             "shapes": shapes,
             "annotations": annotations,
-            "margin": {"l": 56, "r": 12, "t": 28, "b": 40},
+            "margin": {"l": 56, "r": 12, "t": 40, "b": 40},
             "xaxis": {"type": "date"},
             "yaxis": {"tickformat": ".0%", "range": [max(0.0, lowest - 0.05), 1.01]},
         },
@@ -139,8 +139,9 @@ def _change_marks(changes: Sequence["ChampionChange"]) -> tuple[list[Figure], li
             "text": f"↩ v{change.version}" if change.event == "ROLLED_BACK" else f"▲ v{change.version}",
             "font": {"color": "var(--act)" if change.event == "ROLLED_BACK" else "var(--c1)", "size": 12},
             "showarrow": False,
+            "yshift": 14 * (place % 2),  # two of the same day stand one above the other
         }
-        for change in changes[-_MOST_NAMED:]
+        for place, change in enumerate(changes[-_MOST_NAMED:])
     ]
     return shapes, annotations
 

@@ -48,7 +48,8 @@
       canvas.setAttribute("aria-hidden", "true");
       figure.insertBefore(canvas, script);
     }
-    const { data, layout = {} } = coloured(JSON.parse(script.textContent));
+    const { data, layout = {}, min_width } = coloured(JSON.parse(script.textContent));
+    if (min_width) canvas.style.minWidth = `${min_width}px`;
     if (layout.height) canvas.style.minHeight = `${layout.height}px`;
     window.Plotly.react(canvas, data, layoutOf(layout), { displayModeBar: false, responsive: true });
   }
