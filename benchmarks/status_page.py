@@ -133,6 +133,7 @@ def _viewer(folder: Path, own: OwnWarehouse) -> Iterator["TestClient"]:
     passwords.write_text(json.dumps({_USER: _PASSWORD}), encoding="utf-8")
     environment = airflow_environment(folder, host=HOST, port=own.port) | {
         "DRIFTGATE_PIPELINES": str(pipelines),
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{_USER}:viewer",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this run, which is long enough for SHA-512 to be content with",

@@ -1,7 +1,7 @@
 """Panels as figures for Plotly: data and layout, ready for JSON. The browser adds the theme.
 
-A colour is a variable of the style sheet; what needs more room than a phone has says so as `min_width`, in pixels. Plotly takes some tags in a text for markup: what people have named goes
-through `plain`.
+A colour is a variable of the style sheet. What needs more room than a phone has says so as `min_width`, in pixels.
+Plotly takes some tags in a text for markup: what people have named goes through `plain`.
 """
 
 import html
