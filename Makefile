@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install snowflake-ml demo up down check docs format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
+.PHONY: help install snowflake-ml demo up down check docs format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-status bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"
 
-bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-parity bench-suite $(if $(DATASET),bench-garments) bench-readme  ## All benchmarks; those on garments with DATASET=path/to/garments
+bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-parity bench-status bench-suite $(if $(DATASET),bench-garments) bench-readme  ## All benchmarks; those on garments with DATASET=path/to/garments
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
@@ -99,6 +99,9 @@ $(PEERS)/.installed: benchmarks/peers/requirements-peers.txt $(INSTALLED)  # Ray
 
 bench-ledger: $(INSTALLED)  ## What it takes to read the ledger of 1,000 versions and 10 million answers: benchmarks/results/ledger.json
 	$(BIN)/python -m benchmarks.ledger
+
+bench-status: $(INSTALLED)  ## What the status page takes with 10 million answers: benchmarks/results/status_page.json
+	$(BIN)/python -m benchmarks.status_page
 
 bench-memory: $(INSTALLED)  ## What each task takes of memory with 100,000 images: benchmarks/results/memory.json
 	$(BIN)/python -m benchmarks.memory

@@ -16,7 +16,8 @@ images again.
 What people are told waits in the outbox, a table; `deliver_alerts` delivers it. If that fails, the run does not, and
 the DAG `<name>_alerts` tries again.
 
-With nothing new the run goes straight to `check_drift`; without a champion it succeeds after `plan` and says so.
+With nothing new, or when only a check was asked for, the run goes straight to `check_drift`; without a champion it
+succeeds after `plan` and says so.
 """
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -55,6 +56,11 @@ def inference_dag(config: PipelineConfig) -> DAG:
                 default=False,
                 type="boolean",
                 description="Go on even if more than a fifth of the images are gone from the stage.",
+            ),
+            "only_check": Param(
+                default=False,
+                type="boolean",
+                description="Classify nothing: go straight to the drift check of what was answered already.",
             ),
         },
         tags=["driftgate", config.name],

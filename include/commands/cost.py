@@ -1,7 +1,6 @@
 """The verb `cost`: which task keeps the virtual warehouse awake, and for how many credits. It asks the warehouse."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,9 +14,6 @@ from include.commands.warehouse_access import open_warehouse, pipeline_named
 
 if TYPE_CHECKING:  # half a second to import
     from include.warehouse.cost import TaskCost
-
-_MARGIN = timedelta(minutes=5)
-"""So that a week ago is still told when the statement arrives."""
 
 
 def cost(
@@ -45,11 +41,9 @@ def cost(
     state = LocalState.locate(demo=demo)
     config = pipeline_named(name, state)
     with open_warehouse(config, state) as warehouse:
-        from include.warehouse.cost import cost_by_task, read_statements
+        from include.warehouse.cost import read_recent_costs
 
-        until = datetime.now(UTC).replace(tzinfo=None)
-        since = until - timedelta(days=days) + _MARGIN
-        costs = cost_by_task(read_statements(warehouse, pipeline=config.name, since=since, until=until))
+        since, until, costs = read_recent_costs(warehouse, pipeline=config.name, days=days)
     total = sum(task.credits for task in costs)
     if costs:
         output.table(_table(costs, price))

@@ -1,4 +1,4 @@
-"""The verbs `train`, `infer` and `rollback`: trigger a run by Airflow's REST API, and follow it to its end."""
+"""The verbs `train`, `infer`, `check` and `rollback`: trigger a run by Airflow's REST API, and follow it to its end."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -67,6 +67,22 @@ def infer(
     """
     output = Output(as_json=as_json)
     given = {"accept_removals": accept_removals or None}
+    followed = run_dag("inference", name, given, state=LocalState.locate(demo=demo), output=output, verbose=verbose)
+    output.result(described(followed))
+
+
+def check(
+    name: Name,
+    demo: OfDemo = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge what the champion has answered since the last drift check, classify nothing, and follow the run.
+
+    What the verdict asks for follows, as after any check.
+    """
+    output = Output(as_json=as_json)
+    given = {"only_check": True}
     followed = run_dag("inference", name, given, state=LocalState.locate(demo=demo), output=output, verbose=verbose)
     output.result(described(followed))
 

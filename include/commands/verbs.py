@@ -89,6 +89,13 @@ VERBS = (
         ("infer digits", "infer digits --accept-removals"),
     ),
     Verb(
+        "check",
+        "runs",
+        VerbGroup.RUN,
+        "Check for drift without classifying, and follow the run.",
+        ("check digits",),
+    ),
+    Verb(
         "rollback",
         "runs",
         VerbGroup.RUN,

@@ -29,9 +29,12 @@ class Window(NamedTuple):
     last_commit_seq: int | None
 
 
-class _BinCount(NamedTuple):
+class BinCount(NamedTuple):
+    """Answers of a class in a bin of confidence."""
+
     label: str
     bin: int | None
+    """None: the confidence is not a number, or not in 0…1."""
     n_images: int
 
 
@@ -78,7 +81,7 @@ def count_window(warehouse: Warehouse, *, version: int, window: Window, baseline
         "first_commit_seq": window.first_commit_seq,
         "last_commit_seq": window.last_commit_seq,
     }
-    rows = warehouse.fetch("drift/count_window", _BinCount, edges=json.dumps(baseline.edges), **answers)
+    rows = count_bins(warehouse, version=version, window=window, edges=baseline.edges)
     counts = WindowCounts(
         counts_by_class=_counts_by_class(rows, baseline),
         image_statistics=_image_statistics(warehouse, answers, baseline),
@@ -90,7 +93,26 @@ def count_window(warehouse: Warehouse, *, version: int, window: Window, baseline
     return counts
 
 
-def _counts_by_class(rows: Sequence[_BinCount], baseline: Baseline) -> dict[str, tuple[int, ...]]:
+def count_bins(warehouse: Warehouse, *, version: int, window: Window, edges: Sequence[float]) -> list[BinCount]:
+    """Count a version's answers of a window by predicted class and bin of confidence; empty bins have no row.
+
+    Args:
+        warehouse: A session.
+        version: The version that answered.
+        window: Its answers.
+        edges: Of the bins.
+    """
+    return warehouse.fetch(
+        "drift/count_window",
+        BinCount,
+        version=version,
+        first_commit_seq=window.first_commit_seq,
+        last_commit_seq=window.last_commit_seq,
+        edges=json.dumps(edges),
+    )
+
+
+def _counts_by_class(rows: Sequence[BinCount], baseline: Baseline) -> dict[str, tuple[int, ...]]:
     n_bins = len(baseline.edges) - 1
     counts = {label: [0] * n_bins for label in (*baseline.counts_by_class, *sorted({row.label for row in rows}))}
     for row in rows:

@@ -13,7 +13,7 @@ of other kinds than the standard one of the first generation, whose hour costs m
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from include.errors import WarehouseError
@@ -41,6 +41,8 @@ CREDITS_PER_HOUR: Final = {
 }
 """Of a standard warehouse, by the size that the query history names (Snowflake Service Consumption Table)."""
 
+_MARGIN: Final = timedelta(minutes=5)
+"""So that a week ago is still told when the statement arrives."""
 _MOST_TOLD: Final = 10_000
 _SHORTEST_RANGE: Final = timedelta(seconds=1)
 _MAP_INDEX: Final = re.compile(r"\[\d+\]$")
@@ -76,8 +78,32 @@ class TaskCost(NamedTuple):
     credits: float
 
 
+class RecentCosts(NamedTuple):
+    """What the tasks of a pipeline cost in the last days."""
+
+    since: datetime
+    """UTC, as is `until`."""
+    until: datetime
+    tasks: list[TaskCost]
+    """The dearest first."""
+
+
 class _Told(NamedTuple):
     n_statements: int
+
+
+def read_recent_costs(warehouse: Warehouse, *, pipeline: str, days: int) -> RecentCosts:
+    """Return what each task of a pipeline cost in the last days, at most `HISTORY_DAYS`.
+
+    Raises:
+        WarehouseError: The warehouse refuses to tell, or has a size whose credits are not known.
+    """
+    until = datetime.now(UTC)
+    since = until - timedelta(days=days) + _MARGIN
+    statements = read_statements(
+        warehouse, pipeline=pipeline, since=since.replace(tzinfo=None), until=until.replace(tzinfo=None)
+    )
+    return RecentCosts(since, until, cost_by_task(statements))
 
 
 def read_statements(warehouse: Warehouse, *, pipeline: str, since: datetime, until: datetime) -> list[Statement]:

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from driftgate.operators.pipeline import PipelineTask
 
 NOTHING_NEW = "nothing new to classify"
+ONLY_CHECKED = "only a check was asked for"
+
+
+def checks_only(context: Context) -> bool:
+    """Whether the run was asked for a drift check alone; a run of another DAG, or an older one, was not."""
+    return context["params"].get("only_check") is True
+
+
+def without_batches(context: Context) -> str:
+    """Return why a run with a champion classifies nothing."""
+    return ONLY_CHECKED if checks_only(context) else NOTHING_NEW
 
 
 def inference_outcome(
@@ -41,7 +52,7 @@ def inference_outcome(
     if committed:
         parts.append(f"{committed['n_answers']} images classified, {committed['n_new']} answers are new")
     elif not failed:
-        parts.append(NOTHING_NEW)
+        parts.append(without_batches(context))
     if check:
         parts.append(f"drift check {check['check_id']}: {check['verdict']}, {check['action']}")
     rolled_back = ti.xcom_pull(task_ids="roll_back")

@@ -6,7 +6,7 @@ The page is whole in itself. What it shows of both sides, Evidently draws; so it
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -15,11 +15,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from include.config_parts import DriftConfig
-from include.drift.arbiter.verdict import ACTING, Decision, PreviousOnWindow
+from include.drift.arbiter.verdict import Decision, PreviousOnWindow
 from include.drift.report.drawn_answers import drawn_sides
 from include.drift.report.history import as_html, keep_snapshot, run_evidently
 from include.drift.report.picture import draw_picture
 from include.drift.report.tables import accuracy_rows, image_rows, mix_rows, signal_rows
+from include.drift.report.titles import Tone, tone_of
 from include.drift.statistics.measuring import WindowEvidence
 from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline
@@ -28,8 +29,7 @@ from include.store.reports import page_path
 
 log = logging.getLogger(__name__)
 
-_ALARM, _NOTICE, _CALM, _NEUTRAL = "#b5351b", "#8a5a00", "#1a7f37", "#59636e"
-_COLOURS = {**dict.fromkeys(ACTING, _ALARM), "MIX_CHANGED": _NOTICE, "STABLE": _CALM}
+_COLOURS: Mapping[Tone, str] = {"act": "#b5351b", "watch": "#8a5a00", "well": "#1a7f37", "none": "#59636e"}
 _PICTURE_HEIGHT, _FRAME_HEIGHT = 586, 90
 """Of one of Evidently's pictures, and of what is around them, in pixels: their frame cannot ask them."""
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -102,7 +102,7 @@ def render_report(
         version=version,
         at=at,
         decision=decision,
-        colour=_COLOURS.get(decision.verdict, _NEUTRAL),
+        colour=_COLOURS[tone_of(decision.verdict)],
         signals=signal_rows(evidence),
         false_alarm_rate=drift.false_alarm_rate,
         moved_classes=evidence.moved_classes,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from include.drift.arbiter.verdict import Decision, Verdict
+from include.drift.arbiter.verdict import Decision
 from include.drift.report.band import chance_band, cumulated
+from include.drift.report.titles import TITLES
 from include.drift.statistics.signals import Signal
 from include.drift.statistics.window import WindowCounts
 from include.models.baseline import Baseline, total_counts
@@ -38,15 +39,6 @@ _WINDOW, _BASELINE, _BAND, _SILENT = "#d55e00", "#0072b2", "#cfe3f1", "#9aa4af"
 """Vermilion and blue, which people with any kind of colour vision tell apart (Okabe and Ito, 2008)."""
 _DASHED = (0, (4, 1.5))
 
-_TITLES: dict[Verdict, str] = {
-    "INSUFFICIENT_DATA": "Too few answers for a verdict",
-    "STABLE": "No drift",
-    "MIX_CHANGED": "Another mix of classes, no drift",
-    "MODEL_REGRESSION": "The model got worse",
-    "DATA_DRIFT": "The images have changed",
-    "CONCEPT_DRIFT": "More answers are wrong",
-    "BROKEN_IMAGES": "The images look broken",
-}
 _SIGNALS = {"confidences": "Confidences", "classes": "Predicted classes", "features": "Features", "images": "Images"}
 """Short, as there is little room beside the bars."""
 
@@ -88,7 +80,7 @@ def draw_picture(
     name = pipeline if len(pipeline) <= _MAX_NAME else f"{pipeline[: _MAX_NAME - 1]}…"
     about = f"{name}, version {version}: {window.n_images:,} new answers, {baseline.n_images:,} held-out images"
     content = _drawn(
-        _TITLES[decision.verdict], about, baseline, window, signals, false_alarm_rate=false_alarm_rate, seed=seed
+        TITLES[decision.verdict], about, baseline, window, signals, false_alarm_rate=false_alarm_rate, seed=seed
     )
     path = picture_path(check_id)
     store.write(path, content)

@@ -4,15 +4,15 @@ from typing import Any
 
 from airflow.providers.standard.operators.branch import BranchMixIn
 
-from driftgate.inference_outcome import NOTHING_NEW
+from driftgate.inference_outcome import checks_only, without_batches
 from driftgate.operators.pipeline import PipelineOperator, PipelineTask
 
 
 class PlanOperator(PipelineOperator, BranchMixIn):
     """Pack the pending images into batches for the champion.
 
-    With none, the run goes on to the drift check, which may have answers of earlier runs to judge; without a champion
-    it ends here.
+    With none, or if only a check was asked for (the run's parameter `only_check`), the run goes on to the drift check,
+    which may have answers of earlier runs to judge; without a champion it ends here.
 
     Args:
         then: The task that is mapped over the batches.
@@ -36,9 +36,10 @@ class PlanOperator(PipelineOperator, BranchMixIn):
 
         champion = read_champion(task.warehouse)
         pending = pending_images(task.warehouse, task.config)
-        if champion is None or not pending:
+        only_check = checks_only(task.context)
+        if champion is None or not pending or only_check:
             outcome = (
-                NOTHING_NEW
+                without_batches(task.context)
                 if champion
                 else f"no champion yet: {len(pending)} images wait; train one with ./driftgate train {task.config.name}"
             )
