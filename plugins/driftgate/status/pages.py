@@ -14,7 +14,7 @@ from driftgate.status.viewer_api import ViewerApi
 from include.config import BrokenPipeline, PipelineConfig
 from include.status.overview import Overview, read_overview
 
-PANELS: tuple[tuple[str, str], ...] = ()
+PANELS: tuple[tuple[str, str], ...] = (("gallery", "Gallery"),)
 """The panels of a pipeline's page: the route of each, and its heading."""
 
 
