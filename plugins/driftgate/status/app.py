@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from driftgate.status import actions, approvals, pages, panels, static_files
+from driftgate.status import actions, approvals, gallery, images, pages, panels, static_files, thumbnails
 from driftgate.status.rendering import render
 from include.errors import ConfigError, DriftgateError, WarehouseError, WarehouseUnavailableError
 
@@ -32,6 +32,9 @@ _ROUTERS = (
     actions.router,
     actions.allowed,
     approvals.router,
+    gallery.router,
+    images.router,
+    thumbnails.router,
     static_files.router,
 )
 

@@ -15,7 +15,7 @@ from driftgate.status.viewer_api import ViewerApi
 from include.config import BrokenPipeline, PipelineConfig
 from include.status.overview import Overview, read_overview
 
-PANELS = panels.PANELS
+PANELS: tuple[tuple[str, str], ...] = (*panels.PANELS[:4], ("gallery", "Gallery"), *panels.PANELS[4:])
 """The panels of a pipeline's page: the route of each, and its heading."""
 
 
