@@ -9,11 +9,12 @@ from include.commands.console import Output, printable
 from include.commands.history import described
 from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
-from include.commands.version_story import let_in, moment, origin
 from include.commands.warehouse_access import open_warehouse, pipeline_named
+from include.registry.version_story import moment
 
 if TYPE_CHECKING:  # half a second to import
-    from include.registry.explanation import Answer, Explanation, FileVersion
+    from include.registry.explanation import Explanation
+    from include.status.image_history import AnswerHistory, FileHistory
 
 
 def explain(
@@ -38,19 +39,22 @@ def explain(
     config = pipeline_named(name, state)
     with open_warehouse(config, state) as warehouse:
         from include.registry.explanation import explain_image
+        from include.status.image_history import image_history
 
         explanation = explain_image(warehouse, config, image)
+    history = image_history(explanation)
     output.say(f"{printable(image)} of {config.name}", style="bold")
-    for file in explanation.files:
-        for line in _file_story(file, explanation):
+    for file in history.files:
+        for line in _file_story(file):
             output.say(printable(line))
-    if not explanation.current:
+    if not history.has_current_answer:
         output.say("no answer to it counts today: CURRENT_PREDICTIONS shows none")
     output.result({"name": config.name, **_described(explanation)})
 
 
-def _file_story(file: "FileVersion", explanation: "Explanation") -> Iterator[str]:
+def _file_story(history: "FileHistory") -> Iterator[str]:
     """Tell of a version of the file what it was, what people said of it, and what was answered."""
+    file = history.file
     gone = f"gone since {moment(file.gone_at)}" if file.gone_at else "still there"
     seen = f"first seen {moment(file.first_seen_at)}, {gone}"
     yield f"file {file.etag} in stage {file.stage}: {file.size:,} bytes, {seen}"
@@ -58,42 +62,27 @@ def _file_story(file: "FileVersion", explanation: "Explanation") -> Iterator[str
     yield f"  {content}, split {file.split or 'not decided yet'}"
     if file.label is not None:
         yield f"  label in its path: {file.label}"
-    for label in explanation.labels:
-        if (label.stage, label.etag) == (file.stage, file.etag):
-            counts = "counts" if label.is_current else "replaced by a newer one"
-            yield f"  label {label.label}, given {moment(label.labelled_at)} (source {label.source}); {counts}"
+    for label in history.labels:
+        counts = "counts" if label.is_current else "replaced by a newer one"
+        yield f"  label {label.label}, given {moment(label.labelled_at)} (source {label.source}); {counts}"
     if file.quarantine_reason is not None and file.quarantined_at is not None:
         yield f"  in quarantine since {moment(file.quarantined_at)}: {file.quarantine_reason}"
-    answers = [answer for answer in explanation.answers if (answer.stage, answer.etag) == (file.stage, file.etag)]
-    if not answers:
+    if not history.answers:
         yield "  no version has answered it"
-    for answer in answers:
-        yield from _answer_story(answer, explanation)
+    for answer in history.answers:
+        yield from _answer_story(answer)
 
 
-def _answer_story(answer: "Answer", explanation: "Explanation") -> Iterator[str]:
-    version = explanation.versions.get(answer.version)
+def _answer_story(history: "AnswerHistory") -> Iterator[str]:
+    answer, version = history.answer, history.version
     state = f" ({version.state})" if version else ""
     current = "; the current answer" if answer.is_current else ""
     yield f"  {answer.type}, {answer.confidence:.1%}, {moment(answer.at)}, by version {answer.version}{state}{current}"
     yield f"    answered in run {answer.run_id}"
     if version:
-        yield f"    version {version.version} learnt from {origin(version)} in run {version.run_id}"
-        yield f"    {let_in(version)}"
-    yield f"    {_judged(answer)}"
-
-
-def _judged(answer: "Answer") -> str:
-    verdict = answer.verdict
-    if verdict:
-        reasons = f": {'; '.join(verdict.reasons)}" if verdict.reasons else ""
-        return (
-            f"drift check {verdict.check_id} of {moment(verdict.checked_at)}: {verdict.verdict}, "
-            f"action {verdict.action}{reasons}"
-        )
-    if not answer.is_first:
-        return "not judged by drift checks: another version had answered this image before"
-    return "no drift check has judged it yet"
+        yield f"    version {version.version} learnt from {history.origin} in run {version.run_id}"
+        yield f"    {history.let_in}"
+    yield f"    {history.judged}"
 
 
 def _described(explanation: "Explanation") -> dict[str, Any]:

@@ -10,10 +10,10 @@ from rich.text import Text
 from include.commands.console import Output, printable
 from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
-from include.commands.version_story import version_story
 from include.commands.warehouse_access import open_warehouse, pipeline_named
 from include.config import PipelineConfig
 from include.errors import CommandError
+from include.registry.version_story import version_story
 
 if TYPE_CHECKING:  # half a second to import
     from include.registry.history import VersionHistory

@@ -25,6 +25,7 @@ from include.store.leftovers import (
 )
 from include.store.pixels import PixelLocation, PixelReader, write_segment
 from include.store.tensor_rows import RowLocation
+from include.store.thumbnails import THUMBNAILS
 from include.warehouse.loading import LOADED_FEATURES, LOADED_PIXELS, loaded_rows
 from include.warehouse.session import Warehouse
 
@@ -36,7 +37,6 @@ ABANDONED = timedelta(hours=1)
 _LISTS = ("batches", "answers")
 """Folders of Parquet files that name images."""
 _KEY = [field.upper() for field in ImageKey._fields]
-_THUMBNAILS = "thumbnails"
 _MAX_PASSES = 5
 
 
@@ -167,7 +167,7 @@ def _erase_from(store: FileStore, name: str, forgotten: Forgotten) -> bool:
 
 def erase_thumbnails(store: FileStore, contents: Collection[str]) -> int:
     """Delete the small pictures of some contents, whose names begin with the content's digest; return how many."""
-    found = [file.name for file in store.list_files(_THUMBNAILS) if Path(file.name).name.startswith(tuple(contents))]
+    found = [file.name for file in store.list_files(THUMBNAILS) if Path(file.name).name.startswith(tuple(contents))]
     for name in found:
         store.delete(name)
     return len(found)

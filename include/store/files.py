@@ -89,6 +89,21 @@ class FileStore:
             content: bytes = self._remote.cat_file(self._remote_name(relative))
             return content
 
+    def read_part(self, relative: str, start: int, n_bytes: int) -> bytes:
+        """Return some bytes of a file, and of a remote one fetch no others; fewer, where it ends before.
+
+        Raises:
+            StoreError: There is no such file, or it cannot be read.
+        """
+        _check_name(relative)
+        with _explained("read", relative, self.url):
+            if self._root is not None:
+                with (self._root / relative).open("rb") as file:
+                    file.seek(start)
+                    return file.read(n_bytes)
+            content: bytes = self._remote.cat_file(self._remote_name(relative), start=start, end=start + n_bytes)
+            return content
+
     def write(self, relative: str, content: bytes) -> None:
         """Write a file, or replace it, at once.
 

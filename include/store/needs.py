@@ -27,6 +27,7 @@ from include.store.pixels import SEGMENTS
 from include.store.reports import REPORTS, WORKSPACE, is_of_history
 from include.store.requested import LABEL_REQUESTS
 from include.store.shown import SHOWN
+from include.store.thumbnails import THUMBNAILS
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ _BY_FOLDER: Mapping[str, str] = {
     WORKSPACE: "drift reports",
     LABEL_REQUESTS: "lists and pictures of images to label",
     SHOWN: "what the status page has shown",
+    THUMBNAILS: "thumbnails",
 }
 """What is in the store's folders. Other folders are not touched."""
 _TEMPORARY = "temporary files"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from include.errors import MissingSegmentError
 from include.store.files import FileStore
-from include.store.tensor_rows import RowKind, RowLocation, RowReader, find_rows, write_rows_file
+from include.store.tensor_rows import RowKind, RowLocation, RowReader, find_rows, read_row, write_rows_file
 
 SEGMENTS = "segments"
 """The folder of the segments."""
@@ -85,6 +85,17 @@ def is_whole(store: FileStore, segment: str) -> bool:
     except MissingSegmentError:
         return False
     return True
+
+
+def read_image(store: FileStore, location: PixelLocation) -> NDArray[np.uint8]:
+    """Return one image, [size, size, 3], for who wants no other of its segment.
+
+    Raises:
+        MissingSegmentError: The segment is missing or torn.
+        StoreError: It cannot be read.
+    """
+    pixels: NDArray[np.uint8] = read_row(store, _PIXELS, location)
+    return pixels
 
 
 class PixelReader:

@@ -133,8 +133,38 @@ def find_rows(store: FileStore, kind: RowKind, name: str) -> RowFile:
         raise kind.missing(name, f"torn ({error})") from error
 
 
+def read_row(store: FileStore, kind: RowKind, location: RowLocation) -> NDArray[Any]:
+    """Return one row, for who wants no other: a file of a remote store is not downloaded for it.
+
+    Raises:
+        MissingSegmentError: The file is missing or torn, or has no such row.
+        StoreError: It cannot be read.
+    """
+    stored = store.find(location.segment)
+    if stored is None:
+        raise kind.missing(location.segment, "missing")
+    try:
+        header_length = int.from_bytes(store.read_part(stored.name, 0, _LENGTH_BYTES), "little")
+        # A header of one tensor has some hundred bytes; that of a torn file may claim any length.
+        header = store.read_part(stored.name, _LENGTH_BYTES, min(header_length, stored.n_bytes))
+        layout = _layout(header, kind, n_bytes=stored.n_bytes)
+        content = store.read_part(stored.name, layout.offset + location.row * layout.row_bytes, layout.row_bytes)
+        return np.frombuffer(content, dtype=_NUMPY_TYPES[kind.dtype]).reshape(layout.shape[1:])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise kind.missing(location.segment, f"torn ({error})") from error
+
+
+class _Layout(NamedTuple):
+    """How the rows lie in a file; the fields are those of `RowFile`."""
+
+    offset: int
+    shape: tuple[int, ...]
+    row_bytes: int
+    metadata: Mapping[str, str]
+
+
 def _parse(path: Path, kind: RowKind, name: str) -> RowFile:
-    """Read a file's header: see "Format" in the documentation of safetensors.
+    """Read a file's header.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: The file is not a whole one of this kind.
@@ -144,18 +174,28 @@ def _parse(path: Path, kind: RowKind, name: str) -> RowFile:
         header_length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         if header_length > n_bytes:
             raise ValueError("its header is cut off")
-        header = json.loads(file.read(header_length))
+        header = file.read(header_length)
+    return RowFile(name, path, *_layout(header, kind, n_bytes=n_bytes))
+
+
+def _layout(text: bytes, kind: RowKind, *, n_bytes: int) -> _Layout:
+    """Read a header, without its length: see "Format" in the documentation of safetensors.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: The file is not a whole one of this kind.
+    """
+    header = json.loads(text)
     tensor = header[kind.tensor]
     shape = tuple(tensor["shape"])
     begin, end = tensor["data_offsets"]
     if tensor["dtype"] != kind.dtype or not kind.allows(shape):
         raise ValueError(f"it holds {tensor['dtype']} {shape} and not {kind.dtype} {kind.rows}")
-    start = _LENGTH_BYTES + header_length
+    start = _LENGTH_BYTES + len(text)
     row_bytes = prod(shape[1:]) * _NUMPY_TYPES[kind.dtype].itemsize
     n_needed = shape[0] * row_bytes
     if end - begin != n_needed or n_bytes != start + end:
         raise ValueError(f"it has {n_bytes:,} bytes, {start + n_needed:,} are needed")
-    return RowFile(name, path, start + begin, shape, row_bytes, header.get("__metadata__", {}))
+    return _Layout(start + begin, shape, row_bytes, header.get("__metadata__", {}))
 
 
 class _OpenFile:

@@ -1,7 +1,6 @@
 """Which images people are asked to label: a random sample of the window, and those that teach the next model most."""
 
 import hashlib
-import json
 import logging
 import math
 import time
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 from include.catalog.requested import INFORMATIVE, RANDOM, LabelRequest, RequestKind, read_requests
 from include.config import PipelineConfig
 from include.drift.checks import DriftCheck, read_drifted_window
-from include.drift.labels.informative import most_informative, novelty
-from include.registry.baselines import read_baseline
+from include.drift.labels.informative import most_informative
+from include.drift.labels.novelty import read_novelties
 from include.warehouse.loading import LOADED_REQUESTS, loaded_rows
 from include.warehouse.session import Warehouse
 
@@ -86,7 +85,7 @@ def request_labels(
     if not candidates:
         log.warning("there is no image left in the window of check %s to ask about", check.check_id)
         return []
-    novelties = _novelties(warehouse, window.version, candidates)
+    novelties = read_novelties(warehouse, window.version, [candidate.features for candidate in candidates])
     n_wanted = min(config.retraining.label_requests, candidates[0].n_available)
     is_drawn = warehouse.fetch("labels/count_requested_answers", _Count, **answers)[0].n > 0
     n_random = 0 if is_drawn else math.ceil(RANDOM_SHARE * n_wanted)
@@ -109,18 +108,6 @@ def request_labels(
         time.monotonic() - started,
     )
     return requests
-
-
-def _novelties(warehouse: Warehouse, version: int, candidates: Sequence[_Candidate]) -> NDArray[np.float64]:
-    """Return the novelty of each candidate; not a number where features are not known."""
-    baseline = read_baseline(warehouse, version)
-    if baseline is None or baseline.features is None:
-        return np.full(len(candidates), np.nan)
-    known = baseline.features.rows
-    missing = [math.nan] * (known.shape[1] if known.ndim == 2 else 0)
-    read = [json.loads(candidate.features) if candidate.features else missing for candidate in candidates]
-    rows = [row if len(row) == len(missing) else missing for row in read]
-    return novelty(np.array(rows, dtype=np.float32), known)
 
 
 def _pick(

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from include.catalog.forgotten import read_forgotten
 from include.catalog.label_lists import write_list
@@ -16,6 +15,7 @@ from include.config import PipelineConfig
 from include.errors import FetchError, ForgottenMeanwhileError
 from include.images.contact_sheet import Cell, Layout, Section, draw_sheet
 from include.images.preprocessing import preprocessing_digest
+from include.images.thumbnail import fitted
 from include.registry.ledger import read_version
 from include.store.batches import write_batches
 from include.store.files import FileStore
@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 
 LAYOUT = Layout(picture=136, cell=150, text=17, line=22, n_lines=2, columns=6, rows=20)
 """A mail shows it a little more than half as wide: the words are then as large as its own small print."""
-_SMALL = 40
-"""Images up to this size, in pixels, are enlarged pixel by pixel: smoothed, they would be nothing but a blur."""
 
 
 class RequestFiles(NamedTuple):
@@ -135,19 +133,11 @@ def _pictures(
         return {}
     reader = PixelReader(store, [PixelLocation(row.segment, row.segment_row) for row in readable])
     return {
-        row.place: _picture(reader.gather(np.array([position]))[0], row.width / row.height)
+        row.place: fitted(
+            reader.gather(np.array([position]))[0], proportions=row.width / row.height, side=LAYOUT.picture
+        )
         for position, row in enumerate(readable)
     }
-
-
-def _picture(pixels: NDArray[np.uint8], proportions: float) -> "Image.Image":
-    """Return an image as large as fits, as wide for its height as the original was."""
-    from PIL import Image
-
-    width, height = min(1.0, proportions), min(1.0, 1 / proportions)
-    size = (max(1, round(LAYOUT.picture * width)), max(1, round(LAYOUT.picture * height)))
-    smooth = Image.Resampling.NEAREST if len(pixels) <= _SMALL else Image.Resampling.LANCZOS
-    return Image.fromarray(pixels).resize(size, smooth)
 
 
 def _sheet(
