@@ -146,10 +146,12 @@ def read_gallery(warehouse: Warehouse, wanted: GalleryFilter, *, page: int = 1) 
     Args:
         warehouse: A session on the pipeline's schema.
         wanted: Which images.
-        page: From 1 on; after the last one there are no images.
+        page: From 1 on; instead of one behind the last, the first is returned: labels and answers may have gone.
     """
     skipped = (page - 1) * PAGE_SIZE
     ranked = _rank(warehouse, wanted, n_skipped=skipped, n_pictures=PAGE_SIZE)
+    if page > 1 and not ranked.commit_seqs:
+        return read_gallery(warehouse, wanted)
     pictures = _read_pictures(warehouse, ranked, first_place=skipped + 1)
     return Gallery(wanted=wanted, page=page, n_found=ranked.n_found, pictures=pictures)
 

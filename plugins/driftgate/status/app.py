@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response, status
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from driftgate.status import actions, approvals, pages, static_files
+from driftgate.status import actions, approvals, gallery, images, pages, static_files, thumbnails
 from driftgate.status.problems import problem_of
 from driftgate.status.rendering import render
 from include.errors import DriftgateError, WarehouseUnavailableError
@@ -32,6 +32,9 @@ _ROUTERS = (
     actions.router,
     actions.allowed,
     approvals.router,
+    gallery.router,
+    images.router,
+    thumbnails.router,
     static_files.router,
 )
 

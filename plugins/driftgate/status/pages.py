@@ -16,7 +16,7 @@ from include.config import BrokenPipeline, PipelineConfig
 from include.errors import DriftgateError
 from include.status.overview import Overview, read_overview
 
-PANELS: tuple[tuple[str, str], ...] = ()
+PANELS: tuple[tuple[str, str], ...] = (("gallery", "Gallery"),)
 """The panels of a pipeline's page: the route of each, and its heading."""
 
 

@@ -118,7 +118,7 @@ def test_pages_and_neighbours_follow_the_same_order(
 
     assert [(picture.place, picture.relative_path) for picture in second.pictures] == [(3, "2.png"), (4, "3.png")]
     assert (second.n_found, second.n_pages, len(last.pictures)) == (5, 3, 1)
-    assert read_gallery(warehouse, GalleryFilter(), page=9).pictures == ()
+    assert read_gallery(warehouse, GalleryFilter(), page=9).page == 1
     beside = read_neighbours(warehouse, GalleryFilter(), place=3)
     assert beside.previous is not None
     assert beside.following is not None

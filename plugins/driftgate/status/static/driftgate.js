@@ -95,6 +95,15 @@
     if (elt.matches?.("dialog form") && xhr.status >= 400) event.detail.target = elt.querySelector(".problem");
   });
 
+  // The keyboard: a page may have links to what comes before and after.
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.target.closest?.("input, select, textarea, dialog")) return;
+    if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
+      document.querySelector(`a[data-key="${event.key}"]`)?.click();
+    }
+  });
+
   // A write answers with what was done: it is told, and what it changes is read again.
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.detail.elt;
