@@ -27,9 +27,9 @@ ORDERS: dict[GalleryOrder, tuple[str, str]] = {
     "unsure": ("Least confident", "of the newest {n:,} answers"),
     "novel": (
         "Most novel",
-        "of the newest {n:,} answers, by what the network saw in them",
+        "of the newest {n:,} answers; 2.0×: twice as far from what the version was accepted on as is usual",  # noqa: RUF001
     ),
-    "misread": ("Just misread", "by the newest {n:,} labels that came after the answer"),
+    "misread": ("Just misread", "among the newest {n:,} labels, which came after the answers"),
 }
 """What each order is called, and what is looked at."""
 

@@ -14,8 +14,8 @@ _FOR_A_DAY = "private, max-age=86400, immutable"
 """What is named by its digest never changes; but what is forgotten on request has to vanish from browsers, too."""
 _NOT_FOR_LONG = "private, max-age=60"
 _NOTHING = (
-    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" fill="none" stroke="#8a97a5" stroke-width="2">'
-    b'<rect x="12" y="16" width="40" height="32" rx="3"/><path d="M14 44l12-12 8 8 6-6 10 10M10 54L54 10"/></svg>'
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 160" fill="none" stroke="#8a97a5" stroke-width="2">'
+    b'<rect x="60" y="64" width="40" height="32" rx="3"/><path d="M62 92l12-12 8 8 6-6 10 10M58 102l44-44"/></svg>'
 )
 """Stands where there are no pixels."""
 
