@@ -115,7 +115,11 @@ def test_an_image_that_does_not_exist_is_told_with_similar_ones(
 
 @pytest.mark.parametrize(
     ("order", "told"),
-    [("unsure", "press Infer"), ("novel", "press Infer"), ("misread", "No label has shown an answer to be wrong")],
+    [
+        ("unsure", "press Classify new images"),
+        ("novel", "press Classify new images"),
+        ("misread", "No label has shown an answer to be wrong"),
+    ],
 )
 def test_an_empty_gallery_says_what_fills_it(
     browser: Browser, here: str, warehouse: Warehouse, order: gallery.GalleryOrder, told: str
