@@ -59,6 +59,16 @@ def test_what_is_written_can_be_read(store: FileStore) -> None:
     assert store.local_path("a/b/c.bin").read_bytes() == b"content"
 
 
+def test_a_part_of_a_file_can_be_read(store: FileStore, tmp_path: Path) -> None:
+    store.write("a.bin", b"0123456789")
+
+    assert store.read_part("a.bin", 2, 3) == b"234"
+    assert store.read_part("a.bin", 8, 9) == b"89"
+    assert files_below(tmp_path / "cache") == [], "no copy was downloaded"
+    with pytest.raises(StoreError):
+        store.read_part("b.bin", 0, 1)
+
+
 def test_writing_again_replaces(store: FileStore) -> None:
     store.write("a.bin", b"first")
     assert store.local_path("a.bin").read_bytes() == b"first"

@@ -196,7 +196,7 @@ def test_leftovers_go_by_age_and_what_is_not_ours_stays(filled: FilledStore) -> 
         filled.leave("segments/written.safetensors", days=0),
         filled.leave("batches/.being-written.tmp", days=0.5),
         filled.leave("notes.txt", days=400),
-        filled.leave("thumbnails/a.jpg", days=29),
+        filled.leave("thumbnails/b.jpg", days=29),
         # one that is being written keeps the others of its run
         filled.leave("checkpoints/cd/a.json", days=60),
         filled.leave("checkpoints/cd/b.json", days=0),
