@@ -28,6 +28,10 @@ class AccessDeniedError(WarehouseError):
     """The session's role may not do what a statement does, or the user may not take a role."""
 
 
+class MissingObjectError(WarehouseError):
+    """A statement names a table or a schema that is not there, or not for this role: the pipeline is not set up."""
+
+
 class SetupRefusedError(AccessDeniedError):
     """What a pipeline needs in the account takes an administrator."""
 

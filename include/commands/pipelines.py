@@ -15,6 +15,8 @@ from include.config import BrokenPipeline, PipelineConfig, find_pipelines, load_
 from include.errors import CommandError, WarehouseError
 
 _N_SHOWN_ALERTS = 5
+_MARKS = {"well": ("✓", "green"), "watch": ("!", "yellow"), "act": ("▲", "red"), "none": ("·", "")}
+"""Of each level the mark and the colour of the first line, which is the status page's."""
 
 
 def status(
@@ -49,9 +51,11 @@ def _describe(pipeline: PipelineConfig | BrokenPipeline, state: LocalState) -> d
         return {"name": pipeline.path.stem, "problem": pipeline.reason}
     from include.drift.checks import latest_check
     from include.registry.status import read_status
+    from include.status.overview import read_overview
 
     try:
         with open_warehouse(pipeline, state) as warehouse:
+            overview = read_overview(warehouse, pipeline)
             status = read_status(warehouse, pipeline)
             check = latest_check(warehouse)
     except (CommandError, WarehouseError) as error:
@@ -59,6 +63,8 @@ def _describe(pipeline: PipelineConfig | BrokenPipeline, state: LocalState) -> d
     champion = status.champion
     return {
         "name": status.name,
+        "state": overview.state._asdict(),
+        "approvals": [approval._asdict() for approval in overview.approvals],
         "champion": None
         if champion is None
         else {
@@ -92,6 +98,9 @@ def _show(pipeline: dict[str, Any], output: Output) -> None:
     if "problem" in pipeline:
         output.say(f"  {pipeline['problem']}", style="yellow")
         return
+    found = pipeline["state"]
+    mark, style = _MARKS[found["level"]]
+    output.say(f"  {mark} {found['summary']} {found['advice'] or ''}".rstrip(), style=style)
     champion = pipeline["champion"]
     if champion:
         output.say(

@@ -7,22 +7,23 @@ can still be shown. It is never the only copy of anything.
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from include.errors import StoreError
 from include.store.files import FileStore
+from include.store.shown import SHOWN
 
 log = logging.getLogger(__name__)
 
-FOLDER = "status"
 MAX_FILES = 400
-"""Of a pipeline. A gallery has many pages; those that were written first go first."""
+"""Of a pipeline, about. A gallery has many pages; those that were written first go first."""
+_WRITES_PER_LISTING = 50
 
 PanelT = TypeVar("PanelT")
 
@@ -47,6 +48,7 @@ class Cache:
     """
 
     store: FileStore
+    _writes: Iterator[int] = field(default_factory=count, repr=False, compare=False)
 
     def find(
         self, name: str, panel_type: type[PanelT], arguments: Mapping[str, Any] | None = None
@@ -96,18 +98,12 @@ class Cache:
         return kept
 
     def _make_room(self) -> None:
-        """Delete what was written first, a quarter at once: listing a remote store takes a while."""
-        self._written.append(1)
-        if len(self._written) % (MAX_FILES // 8) != 1:
+        """Now and then, as listing a remote store takes a while, delete what was written first."""
+        if next(self._writes) % _WRITES_PER_LISTING:
             return
-        files = self.store.list_files(FOLDER)
-        if len(files) > MAX_FILES:
-            for file in sorted(files, key=lambda file: file.modified_at)[: len(files) - MAX_FILES * 3 // 4]:
-                self.store.delete(file.name)
-
-    @cached_property
-    def _written(self) -> list[int]:
-        return []
+        files = sorted(self.store.list_files(SHOWN), key=lambda file: file.modified_at)
+        for file in files[: max(0, len(files) - MAX_FILES)]:
+            self.store.delete(file.name)
 
 
 def _form(panel_type: type[PanelT]) -> TypeAdapter[Kept[PanelT]]:
@@ -116,4 +112,4 @@ def _form(panel_type: type[PanelT]) -> TypeAdapter[Kept[PanelT]]:
 
 def _place(name: str, arguments: Mapping[str, Any] | None) -> str:
     text = json.dumps(dict(arguments or {}), sort_keys=True, allow_nan=False)
-    return f"{FOLDER}/{name}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+    return f"{SHOWN}/{name}-{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"

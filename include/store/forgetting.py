@@ -18,6 +18,7 @@ from include.config import PipelineConfig
 from include.store.erasure import erase_abandoned, erase_from_lists, erase_thumbnails, erase_unnamed_rows
 from include.store.files import FileStore
 from include.store.requested import erase_from_requested
+from include.store.shown import erase_shown
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ def _erase_files(
     forgotten = read_forgotten(warehouse)
     n_lists = erase_from_lists(store, forgotten) + erase_from_requested(store, forgotten)
     n_thumbnails = erase_thumbnails(store, [content for content in found.contents if content not in rows.kept_contents])
+    erase_shown(store)
     n_abandoned = erase_abandoned(warehouse, store)
     n_copies = len(store.delete_stale_copies())
     return ErasedFiles(*segments, n_lists, n_thumbnails, n_abandoned, n_copies)

@@ -26,6 +26,7 @@ from include.store.leftovers import SEGMENT_FOLDERS
 from include.store.pixels import SEGMENTS
 from include.store.reports import REPORTS, WORKSPACE, is_of_history
 from include.store.requested import LABEL_REQUESTS
+from include.store.shown import SHOWN
 from include.warehouse.session import Warehouse
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ _BY_FOLDER: Mapping[str, str] = {
     REPORTS: "drift reports",
     WORKSPACE: "drift reports",
     LABEL_REQUESTS: "lists and pictures of images to label",
+    SHOWN: "what the status page has shown",
 }
 """What is in the store's folders. Other folders are not touched."""
 _TEMPORARY = "temporary files"

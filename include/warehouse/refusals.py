@@ -3,7 +3,7 @@
 import re
 from typing import Final, NamedTuple
 
-from include.errors import AccessDeniedError, WarehouseError
+from include.errors import AccessDeniedError, MissingObjectError, WarehouseError
 
 
 class _Refusal(NamedTuple):
@@ -34,6 +34,7 @@ _REFUSALS: Final = (
         "",
         "is the pipeline set up? ./driftgate setup NAME; if it is, the connection's role lacks a privilege: "
         "./driftgate doctor NAME says which",
+        MissingObjectError,
     ),
     _Refusal(
         frozenset({3001, 3003, 3041}),

@@ -9,8 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from driftgate.status import actions, approvals, pages, panels, static_files
+from driftgate.status.problems import problem_of
 from driftgate.status.rendering import render
-from include.errors import ConfigError, DriftgateError, WarehouseError, WarehouseUnavailableError
+from include.errors import DriftgateError, WarehouseUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -79,20 +80,15 @@ def _misunderstood(request: Request, error: Exception) -> Response:
 def _failed(request: Request, error: Exception) -> Response:
     """Answer what the warehouse, or a file, keeps us from showing."""
     log.warning("%s cannot be shown: %s", request.url.path, error)
-    if isinstance(error, WarehouseUnavailableError):
-        heading = "The warehouse does not answer"
-        advice = "Nothing was kept of this panel yet. It is asked again by itself; classifying goes on when it is back."
-        return _explained(request, status.HTTP_503_SERVICE_UNAVAILABLE, heading, f"{error}. {advice}")
-    if isinstance(error, ConfigError):
-        heading = "Airflow is not set up for this classifier yet"
-    elif isinstance(error, WarehouseError):
-        heading = "The warehouse refuses to tell"
-    else:
-        heading = "This cannot be shown"
-    return _explained(request, status.HTTP_500_INTERNAL_SERVER_ERROR, heading, str(error))
+    is_down = isinstance(error, WarehouseUnavailableError)
+    code = status.HTTP_503_SERVICE_UNAVAILABLE if is_down else status.HTTP_500_INTERNAL_SERVER_ERROR
+    found = problem_of(error, request.path_params.get("name", "NAME")) if isinstance(error, DriftgateError) else None
+    if found is None:
+        return _explained(request, code, "This cannot be shown.", str(error))
+    return _explained(request, code, found.heading, found.advice, detail=found.detail)
 
 
-def _explained(request: Request, code: int, heading: str, problem: str) -> Response:
+def _explained(request: Request, code: int, heading: str, problem: str, *, detail: str | None = None) -> Response:
     """Return a whole page, or the part of one where htmx asks for a part."""
     template = "panels/problem.html.j2" if request.headers.get("hx-request") else "problem.html.j2"
-    return render(request, template, status_code=code, heading=heading, problem=problem, status=code)
+    return render(request, template, status_code=code, heading=heading, problem=problem, detail=detail, status=code)

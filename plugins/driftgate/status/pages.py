@@ -9,10 +9,12 @@ from fastapi.responses import HTMLResponse
 from driftgate.status import panels
 from driftgate.status.guards import AuthManager, Pipeline, Viewer, may_read, page_router, pipeline_router
 from driftgate.status.pipeline_files import read_pipelines
+from driftgate.status.problems import problem_of
 from driftgate.status.rendering import render
-from driftgate.status.sessions import Shown, find_shown, show
+from driftgate.status.sessions import find_shown, show
 from driftgate.status.viewer_api import ViewerApi
 from include.config import BrokenPipeline, PipelineConfig
+from include.errors import DriftgateError
 from include.status.overview import Overview, read_overview
 
 PANELS = panels.PANELS
@@ -41,6 +43,7 @@ def overview(request: Request, manager: AuthManager, viewer: Viewer) -> HTMLResp
         "overview.html.j2",
         lines=[(config, find_shown(config, "overview", Overview)) for config in valid],
         broken=[config for config in found if isinstance(config, BrokenPipeline)],
+        problem=None,
         next_run=None,
     )
 
@@ -49,27 +52,29 @@ def overview(request: Request, manager: AuthManager, viewer: Viewer) -> HTMLResp
 def one_pipeline(request: Request, config: Pipeline) -> HTMLResponse:
     """Show the head of a pipeline's page as it was read last; its panels are fetched when they come into view."""
     kept = find_shown(config, "overview", Overview)
-    return render(request, "pipeline.html.j2", config=config, shown=kept, panels=PANELS, next_run=None)
+    return render(request, "pipeline.html.j2", config=config, shown=kept, panels=PANELS, problem=None, next_run=None)
 
 
 @pipeline.get("/line", name="line")
 def line(request: Request, config: Pipeline) -> HTMLResponse:
     """Show a classifier's line as it is now."""
-    return render(
-        request, "panels/line.html.j2", config=config, shown=_overview(config), next_run=_next_run(request, config)
-    )
+    return _overview(request, config, "panels/line.html.j2")
 
 
 @pipeline.get("/head", name="head")
 def head(request: Request, config: Pipeline) -> HTMLResponse:
     """Show the head of a pipeline's page as it is now."""
-    return render(
-        request, "panels/head.html.j2", config=config, shown=_overview(config), next_run=_next_run(request, config)
-    )
+    return _overview(request, config, "panels/head.html.j2")
 
 
-def _overview(config: PipelineConfig) -> Shown[Overview]:
-    return show(config, "overview", Overview, lambda warehouse: read_overview(warehouse, config))
+def _overview(request: Request, config: PipelineConfig, template: str) -> HTMLResponse:
+    """Show how a classifier is; what keeps us from it stands in its own place, among the others."""
+    shown, problem = None, None
+    try:
+        shown = show(config, "overview", Overview, lambda warehouse: read_overview(warehouse, config))
+    except DriftgateError as error:
+        problem = problem_of(error, config.name)
+    return render(request, template, config=config, shown=shown, problem=problem, next_run=_next_run(request, config))
 
 
 def _next_run(request: Request, config: PipelineConfig) -> NextRun | None:

@@ -66,7 +66,8 @@ def ago(at: datetime | None) -> str:
     if at is None:
         return "never"
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    words = humanize.naturaltime(at, when=datetime.now(UTC))
+    now = datetime.now(UTC)
+    words = f"in {humanize.naturaldelta(at - now)}" if at > now else humanize.naturaltime(at, when=now)
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         at.isoformat(timespec="seconds"), at.strftime("%Y-%m-%d %H:%M:%S"), words
     )

@@ -105,6 +105,16 @@
     document.body.dispatchEvent(new Event("acted"));
   });
 
+  // What somebody has unfolded stays so when its part of the page is read again.
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = [...event.detail.target.querySelectorAll("details[id][open]")].map((details) => details.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+    unfolded = [];
+  });
+
   document.addEventListener("htmx:load", (event) => drawAll(event.detail.elt));
   document.addEventListener("themechange", () => drawAll(document));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(document));

@@ -1,7 +1,6 @@
 """The status page in Airflow's own app, with the real way to log in, and a pipeline whose file it finds."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,8 +31,7 @@ def airflow_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
         from airflow.api_fastapi.app import create_app, purge_cached_app
         from airflow.utils.db import initdb
 
-        if not Path(os.environ["AIRFLOW_HOME"], "airflow.db").exists():
-            initdb()
+        initdb()
         purge_cached_app()
         yield create_app(apps="core")
         purge_cached_app()
