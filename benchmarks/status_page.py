@@ -107,11 +107,11 @@ class _Bench:
     def _forget(self) -> None:
         """Let nothing be kept."""
         from driftgate.status import sessions
-        from include.status.cache import FOLDER
         from include.store.files import FileStore
+        from include.store.shown import SHOWN
 
         store = FileStore(self._own.config.store_url)
-        for file in store.list_files(FOLDER):
+        for file in store.list_files(SHOWN):
             store.delete(file.name)
         sessions.forget_watermark(self._own.config)
 
