@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install snowflake-ml demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
+.PHONY: help install snowflake-ml demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-speed bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,7 +60,7 @@ test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"
 
-bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-parity bench-suite $(if $(DATASET),bench-garments) bench-readme  ## All benchmarks; those on garments with DATASET=path/to/garments
+bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-parity bench-suite $(if $(DATASET),bench-garments) bench-speed  ## All benchmarks; those on garments with DATASET=path/to/garments
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
@@ -103,8 +103,8 @@ bench-memory: $(INSTALLED)  ## What each task takes of memory with 100,000 image
 bench-suite: $(INSTALLED)  ## What the tests take: benchmarks/results/suite.json
 	$(BIN)/python -m benchmarks.suite
 
-bench-readme: $(INSTALLED)  ## Put what was measured of speed into the README
-	$(BIN)/python -m benchmarks.readme
+bench-speed: $(INSTALLED)  ## Put what was measured of speed into docs/speed.md
+	$(BIN)/python -m benchmarks.speed_table
 
 requirements:  ## Pin requirements.in anew, and what the benchmarks' peers and Snowflake's Model Registry need
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header requirements.in --output-file requirements.txt
