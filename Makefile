@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install snowflake-ml demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-speed bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
+.PHONY: help install snowflake-ml demo up down check format screenshots test test-celery test-quick test-ui ui-browser bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-speed bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,15 @@ test: $(INSTALLED)  ## All tests, the ones through the real scheduler too
 
 test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's postgresql and redis-server
 	DRIFTGATE_CELERY_TEST=required $(BIN)/pytest tests/end_to_end/test_celery.py
+
+test-ui: $(INSTALLED)  ## The pages and the demo in headless Chromium: needs Debian's chromium
+	DRIFTGATE_UI_TEST=required $(BIN)/pytest tests/ui
+
+ui-browser:  ## Install Debian's Chromium, which test-ui and screenshots need
+	command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+
+screenshots: $(INSTALLED)  ## Take the README's pictures from the demo that runs (make demo): docs/pictures
+	$(BIN)/python -m docs.pictures.take
 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"

@@ -7,7 +7,7 @@ takes all of those, at once, while the other ones take the rest file by file.
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-WITH_AIRFLOW = "tests/end_to_end/"
+WITH_AIRFLOW = ("tests/end_to_end/", "tests/ui/")
 """They come first, as they take longest: who would begin them last would be waited for."""
 WITH_DAGS = "tests/dags/"
 SHARED_INSTANCE = "instance"
@@ -19,7 +19,7 @@ class ByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return WITH_AIRFLOW if file.startswith(WITH_AIRFLOW) else file
+        return "with Airflow" if file.startswith(WITH_AIRFLOW) else file
 
 
 def place_in_order(item: pytest.Item) -> int:
