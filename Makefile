@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install snowflake-ml demo up down check format screenshots test test-celery test-quick test-ui ui-browser bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-speed bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
+.PHONY: help install snowflake-ml demo up down check format screenshots test test-celery test-quick test-ui ui-browser bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-pages bench-parity bench-speed bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +64,7 @@ ui-browser:  ## Install Debian's Chromium, which test-ui and screenshots need
 	command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
 
 screenshots: $(INSTALLED)  ## Take the README's pictures from the demo that runs (make demo): docs/pictures
-	$(BIN)/python -m docs.pictures.take
+	$(BIN)/python -m tests.ui.pictures
 
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"
@@ -91,6 +91,9 @@ bench-inference: $(INSTALLED) $(PEERS)/.installed  ## What inference reaches of 
 
 bench-training: $(INSTALLED)  ## What training and retraining take to an accuracy, on photos with DATASET=folder: benchmarks/results/training.json
 	$(BIN)/python -m benchmarks.training $${DATASET:+--dataset "$$DATASET"}
+
+bench-pages: $(INSTALLED)  ## What the status page weighs and when it is seen, on the demo that runs: benchmarks/results/page_weight.json
+	$(BIN)/python -m benchmarks.page_weight
 
 bench-parity: $(INSTALLED)  ## Whether SQL gets the answers that the tasks give, on photos with DATASET=folder: benchmarks/results/parity.json
 	$(BIN)/python -m benchmarks.parity $${DATASET:+--dataset "$$DATASET"}

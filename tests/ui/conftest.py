@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 from running_instance import unused_ports, users_environment
 
 from include.config import PROJECT_ROOT
-from tests.ui.chromium import ChromiumMissingError, browser
+from tests.ui.chromium import ChromiumMissingError, browser, chromium_program
 from tests.ui.demo_instance import DemoInstance
 from tests.ui.visits import LIGHT, Look, OpenVisitor, Visitor
 
