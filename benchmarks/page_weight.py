@@ -123,7 +123,7 @@ def _open(page: Page, address: str) -> Opened:
     sizes: list[float] = []
     session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     page.goto(address, wait_until="networkidle")
-    paint = page.evaluate(_PAINT)
+    paint = page.wait_for_function(_PAINT).json_value()
     session.detach()
     over_the_wire = [size for size in sizes if size > 0]
     return Opened(kilobytes=sum(over_the_wire) / 1000, n_requests=len(over_the_wire), paint_ms=float(paint))

@@ -1,5 +1,6 @@
 """Take the README's pictures from the demo that runs: `python -m tests.ui.pictures`."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -53,7 +54,7 @@ def main() -> None:
             visitor.page.screenshot(path=taken)
             visitor.close()
             _shrink(taken)
-            print(f"{taken.relative_to(PROJECT_ROOT)}: {taken.stat().st_size / 1000:.0f} kB")
+            sys.stdout.write(f"{taken.relative_to(PROJECT_ROOT)}: {taken.stat().st_size / 1000:.0f} kB\n")
 
 
 def _shrink(path: Path) -> None:

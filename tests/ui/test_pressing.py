@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.ui]
 
 NAME = "digits"
 PATIENCE_S = 120.0
+EVENTS_SINCE = "SELECT EVENT, VERSION, ACTOR FROM MODEL_EVENTS WHERE EVENT_SEQ > %(seq)s ORDER BY EVENT_SEQ"
 
 FoundT = TypeVar("FoundT")
 
@@ -27,6 +28,7 @@ def test_a_request_is_approved_from_the_mails_link(demo: DemoInstance, visit: Op
     # Given: people are asked before a challenger goes live, and a training run
     change_pipeline(demo, promotion={"approval": True}, retraining={"mode": "approval"})
     n_known = len(mails(demo, "approval"))
+    before = last_event(demo)
     with demo.log_in("admin") as admin:
         admin.trigger(f"{NAME}_training", {}, say=print)
 
@@ -40,6 +42,13 @@ def test_a_request_is_approved_from_the_mails_link(demo: DemoInstance, visit: Op
     visitor.settle()
     visitor.photograph("approval")
     page.get_by_role("button", name="Approve").click()
+
+    # Then: the challenger is champion, and the ledger names who has let it in
+    wait_for(lambda: "PROMOTED" in {event for event, *_ in events_since(demo, before)} or None)
+    registered, *_, approved, promoted = events_since(demo, before)
+    assert registered[0] == "REGISTERED"
+    assert approved == ("APPROVED", registered[1], "admin")
+    assert promoted[:2] == ("PROMOTED", registered[1])
 
 
 def change_pipeline(demo: DemoInstance, **fields: Any) -> None:
@@ -75,7 +84,16 @@ def wait_for(find: Callable[[], FoundT | None]) -> FoundT:
     return found
 
 
-def query(demo: DemoInstance, sql: str) -> list[tuple[Any, ...]]:
+def last_event(demo: DemoInstance) -> int:
+    ((sequence,),) = query(demo, "SELECT MAX(EVENT_SEQ) FROM MODEL_EVENTS")
+    return int(sequence)
+
+
+def events_since(demo: DemoInstance, sequence: int) -> list[tuple[Any, ...]]:
+    return query(demo, EVENTS_SINCE, seq=sequence)
+
+
+def query(demo: DemoInstance, sql: str, **values: Any) -> list[tuple[Any, ...]]:
     connection = connector.connect(
         user="driftgate",
         password=demo.state.secret("warehouse_password"),
@@ -87,7 +105,7 @@ def query(demo: DemoInstance, sql: str) -> list[tuple[Any, ...]]:
         schema=NAME.upper(),
     )
     try:
-        rows: list[tuple[Any, ...]] = connection.cursor().execute(sql).fetchall()
+        rows: list[tuple[Any, ...]] = connection.cursor().execute(sql, values).fetchall()
         return rows
     finally:
         connection.close()
