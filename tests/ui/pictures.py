@@ -1,7 +1,6 @@
 """Take the README's pictures from the demo that runs: `python -m tests.ui.pictures`."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from include.config import PROJECT_ROOT
 from tests.ui.chromium import browser, chromium_program
 from tests.ui.visits import DARK, LIGHT, PHONE, STATUS_PAGE, Look, Visitor
 
+OF_PIPELINE = f"{STATUS_PAGE}pipelines/digits"
 PICTURES = PROJECT_ROOT / "docs" / "pictures"
 MAX_BYTES = 150_000
 _COLOURS = 128
@@ -26,8 +26,8 @@ class Picture(NamedTuple):
     path: str
     """Of the page, below Airflow's address."""
     look: Look
-    shown: Callable[[Visitor], None] = lambda _: None
-    """Brings into sight what is to be seen."""
+    height: int
+    """How much of the page, from its top, in pixels."""
 
 
 def main() -> None:
@@ -49,8 +49,10 @@ def main() -> None:
         for picture in PICTURES_TAKEN:
             visitor = Visitor.open(chromium, url=url, token=token, look=picture.look, artefacts=PICTURES)
             visitor.go(picture.path)
-            picture.shown(visitor)
             taken = PICTURES / f"{picture.name}.png"
+            size = {"width": picture.look.width, "height": picture.height}
+            visitor.page.set_viewport_size(size)
+            visitor.settle()
             visitor.page.screenshot(path=taken)
             visitor.close()
             _shrink(taken)
@@ -70,10 +72,11 @@ def _shrink(path: Path) -> None:
 
 
 PICTURES_TAKEN = (
-    Picture("overview-light", STATUS_PAGE, LIGHT),
-    Picture("overview-dark", STATUS_PAGE, DARK),
-    Picture("pipeline", f"{STATUS_PAGE}pipelines/digits", LIGHT),
-    Picture("phone", STATUS_PAGE, PHONE),
+    Picture("overview-light", "/plugin/classifiers", LIGHT, 420),
+    Picture("overview-dark", "/plugin/classifiers", DARK, 420),
+    Picture("pipeline", OF_PIPELINE, LIGHT, 900),
+    Picture("gallery", f"{OF_PIPELINE}/gallery", LIGHT, 800),
+    Picture("phone", OF_PIPELINE, PHONE, 844),
 )
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_classifiers_are_two_clicks_away_in_airflow(visit: OpenVisitor, look: Lo
     # Then: the classifier's page stands in Airflow's frame, and has an address of its own that can be sent to others
     expect(framed.get_by_role("heading", name="digits", level=1)).to_be_visible()
     visitor.photograph("in-airflow")
-    assert page.url.endswith("/pipelines/digits")
+    expect(page).to_have_url(f"{visitor.url}/plugin/classifiers/driftgate/pipelines/digits")
 
 
 def test_what_airflow_shows_dark_is_dark(visit: OpenVisitor) -> None:

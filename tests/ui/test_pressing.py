@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from email import message_from_bytes, policy
+from html import unescape
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -66,10 +67,10 @@ def test_a_training_starts_once_and_is_approved_from_the_mails_link(demo: DemoIn
     approver = visit(user=None)
     approver.page.goto(link)
     log_in(approver.page, "admin", demo.state.secret("admin_password"))
-    approver.page.goto(link)
-    approver.settle()
+    approve = approver.page.get_by_role("button", name="Approve")
+    expect(approve).to_be_enabled()
     approver.photograph("approval-in-airflow")
-    approver.page.get_by_role("button", name="Approve").click()
+    approve.click()
 
     # Then: the challenger is champion, and the ledger names who has let it in
     assert finished(demo, run).state == "success"
@@ -84,13 +85,15 @@ def test_an_approval_is_given_on_the_page(demo: DemoInstance, visit: OpenVisitor
     before = last_event(demo)
     with demo.log_in("admin") as admin:
         run = admin.trigger(f"{NAME}_training", {"strategy": "head"}, say=print)
-    wait_for(lambda: "GATE_PASSED" in {event for event, *_ in events_since(demo, before)} or None)
+    version = wait_for(lambda: next((version for _, version, _ in events_since(demo, before)), None))
 
     # When: somebody sees on the page that an answer is wanted, and gives it
     visitor = visit()
-    asking = wait_for(lambda: visitor.go(OF_PIPELINE).get_by_role("button", name="Look and answer…").all() or None)
+    visitor.go(OF_PIPELINE)
+    asked = visitor.page.locator(".notice").filter(has_text=f"Shall version {version} go into production?")
+    expect(asked).to_be_visible(timeout=PATIENCE_S * 1000)
     visitor.photograph("approval-waits")
-    asking[0].click()
+    asked.get_by_role("button", name="Look and answer…").click()
     expect(visitor.page.get_by_role("dialog")).to_contain_text("What the gate says")
     visitor.photograph("approval")
     assert visitor.barriers() == []
@@ -101,7 +104,8 @@ def test_an_approval_is_given_on_the_page(demo: DemoInstance, visit: OpenVisitor
     expect(visitor.page.locator("#told")).to_contain_text("Approved.")
     assert finished(demo, run).state == "success"
     *_, approved, promoted = events_since(demo, before)
-    assert (approved[0], approved[2], promoted[0]) == ("APPROVED", "admin", "PROMOTED")
+    assert approved == ("APPROVED", version, "admin")
+    assert promoted[:2] == ("PROMOTED", version)
 
 
 @pytest.mark.parametrize("button", ["Classify new images", "Check for drift"])
@@ -186,7 +190,7 @@ def links_to_approve(demo: DemoInstance) -> list[str]:
         if mail.kind == "approval":
             body = message_from_bytes(mail.path.read_bytes(), policy=policy.default).get_body(("html",))
             assert body is not None
-            found += re.findall(r'href="([^"]+%22Approve%22[^"]*)"', str(body.get_content()))
+            found += map(unescape, re.findall(r'href="([^"]+%22Approve%22[^"]*)"', str(body.get_content())))
     return found
 
 
