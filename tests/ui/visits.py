@@ -12,6 +12,11 @@ STATUS_PAGE = "/driftgate/"
 """Below Airflow's address."""
 _SERIOUS = {"serious", "critical"}
 _MOST_STOPS = 200
+_MOST_SCREENS = 100
+_SCROLL_ON = """() => {
+    window.scrollBy(0, window.innerHeight / 2);
+    return window.innerHeight + window.scrollY + 1 >= document.documentElement.scrollHeight;
+}"""
 
 
 class Look(NamedTuple):
@@ -72,10 +77,12 @@ class Visitor:
     def settle(self) -> None:
         """Scroll through the page, as its parts load when they are seen, and wait for them."""
         self.page.wait_for_load_state("networkidle")
-        height = self.page.evaluate("document.documentElement.scrollHeight")
-        for top in range(0, height, self.look.height // 2):
-            self.page.evaluate("top => window.scrollTo(0, top)", top)
+        for _ in range(_MOST_SCREENS):
+            is_at_end = self.page.evaluate(_SCROLL_ON)
             self.page.wait_for_load_state("networkidle")
+            if is_at_end and not self.page.locator("main .loading:visible").count():
+                break
+            self.page.wait_for_timeout(50)
         self.page.evaluate("window.scrollTo(0, 0)")
         self.page.wait_for_load_state("networkidle")
 
