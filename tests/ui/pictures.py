@@ -74,7 +74,7 @@ def _shrink(path: Path) -> None:
 PICTURES_TAKEN = (
     Picture("overview-light", "/plugin/classifiers", LIGHT, 420),
     Picture("overview-dark", "/plugin/classifiers", DARK, 420),
-    Picture("pipeline", OF_PIPELINE, LIGHT, 900),
+    Picture("pipeline", OF_PIPELINE, LIGHT, 1420),
     Picture("gallery", f"{OF_PIPELINE}/gallery", LIGHT, 800),
     Picture("phone", OF_PIPELINE, PHONE, 844),
 )
