@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install snowflake-ml demo up down check docs format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-status bench-suite bench-training bench-warehouse bench-write-back requirements clean
+.PHONY: help install snowflake-ml demo up down check docs format screenshots test test-celery test-quick test-ui ui-browser bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-pages bench-parity bench-speed bench-startup bench-status bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,10 +60,19 @@ test: $(INSTALLED)  ## All tests, the ones through the real scheduler too
 test-celery: $(INSTALLED)  ## The one with Celery workers alone: needs Debian's postgresql and redis-server
 	DRIFTGATE_CELERY_TEST=required $(BIN)/pytest tests/end_to_end/test_celery.py
 
+test-ui: $(INSTALLED)  ## The pages and the demo in headless Chromium: needs Debian's chromium
+	DRIFTGATE_UI_TEST=required $(BIN)/pytest tests/ui
+
+ui-browser:  ## Install Debian's Chromium, which test-ui and screenshots need
+	command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+
+screenshots: $(INSTALLED)  ## Take the README's pictures from the demo that runs (make demo): docs/pictures
+	$(BIN)/python -m tests.ui.pictures
+
 test-quick: $(INSTALLED)  ## The tests that need neither the scheduler nor minutes
 	$(PYTEST) -m "not end_to_end and not slow"
 
-bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-parity bench-status bench-suite $(if $(DATASET),bench-garments) bench-readme  ## All benchmarks; those on garments with DATASET=path/to/garments
+bench: bench-demo bench-drift bench-inference bench-training bench-startup bench-ledger bench-warehouse bench-write-back bench-memory bench-parity bench-status bench-suite $(if $(DATASET),bench-garments) bench-speed  ## All benchmarks; those on garments with DATASET=path/to/garments
 
 bench-demo: $(INSTALLED)  ## What the demo takes and reaches: benchmarks/results/demo.json
 	$(BIN)/python -m benchmarks.demo --runs 3
@@ -85,6 +94,9 @@ bench-inference: $(INSTALLED) $(PEERS)/.installed  ## What inference reaches of 
 
 bench-training: $(INSTALLED)  ## What training and retraining take to an accuracy, on photos with DATASET=folder: benchmarks/results/training.json
 	$(BIN)/python -m benchmarks.training $${DATASET:+--dataset "$$DATASET"}
+
+bench-pages: $(INSTALLED)  ## What the status page weighs and when it is seen, on the demo that runs: benchmarks/results/page_weight.json
+	$(BIN)/python -m benchmarks.page_weight
 
 bench-parity: $(INSTALLED)  ## Whether SQL gets the answers that the tasks give, on photos with DATASET=folder: benchmarks/results/parity.json
 	$(BIN)/python -m benchmarks.parity $${DATASET:+--dataset "$$DATASET"}
@@ -109,8 +121,8 @@ bench-memory: $(INSTALLED)  ## What each task takes of memory with 100,000 image
 bench-suite: $(INSTALLED)  ## What the tests take: benchmarks/results/suite.json
 	$(BIN)/python -m benchmarks.suite
 
-bench-readme: $(INSTALLED)  ## Put what was measured of speed into the README
-	$(BIN)/python -m benchmarks.readme
+bench-speed: $(INSTALLED)  ## Put what was measured of speed into docs/speed.md
+	$(BIN)/python -m benchmarks.speed_table
 
 requirements:  ## Pin requirements.in anew, and what the benchmarks' peers and Snowflake's Model Registry need
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header requirements.in --output-file requirements.txt

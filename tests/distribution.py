@@ -7,7 +7,7 @@ takes all of those, at once, while the other ones take the rest file by file.
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-WITH_AIRFLOW = "tests/end_to_end/"
+WITH_AIRFLOW = ("tests/end_to_end/", "tests/ui/")
 """They come first, as they take longest: who would begin them last would be waited for."""
 WITH_DAGS = "tests/dags/"
 WITH_UNDISTURBED = frozenset({"tests/unit/test_killed_tasks.py", "tests/unit/test_disturbed_tasks.py"})
@@ -22,7 +22,7 @@ class ByFile(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         if file.startswith(WITH_AIRFLOW):
-            return WITH_AIRFLOW
+            return "with Airflow"
         return "undisturbed" if file in WITH_UNDISTURBED else file
 
 

@@ -48,7 +48,6 @@ _BY_FOLDER: Mapping[str, str] = {
     LABEL_REQUESTS: "lists and pictures of images to label",
     THUMBNAILS: "thumbnails",
     SHOWN: "what the status page has shown",
-    THUMBNAILS: "thumbnails",
 }
 """What is in the store's folders. Other folders are not touched."""
 _TEMPORARY = "temporary files"

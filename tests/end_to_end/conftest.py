@@ -4,11 +4,10 @@ It is started and ended by the command itself, on free ports, in a temporary fol
 own calls `instance.write_pipeline` and puts images into `instance.images(name, stage)`.
 """
 
-import socket
 from collections.abc import Iterator
 
 import pytest
-from running_instance import COMPONENTS, RunningInstance, users_environment
+from running_instance import COMPONENTS, RunningInstance, unused_ports, users_environment
 
 from include.commands.local.digits import write_digits
 
@@ -17,7 +16,7 @@ from include.commands.local.digits import write_digits
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstance]:
     """The running instance, with the pipelines `digits` (ready to train), `empty` (no folders) and a wrong file."""
     root = tmp_path_factory.mktemp("instance")
-    airflow_port, warehouse_port, mail_port = _free_ports(3)
+    airflow_port, warehouse_port, mail_port = unused_ports(3)
     environment = {
         **users_environment(),
         "DRIFTGATE_STATE": str(root / "state"),
@@ -45,7 +44,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInstan
 @pytest.fixture
 def free_ports() -> list[int]:
     """Three ports of this machine on which nobody listens."""
-    return _free_ports(3)
+    return unused_ports(3)
 
 
 def _write_inputs(running: RunningInstance) -> None:
@@ -58,14 +57,3 @@ def _write_inputs(running: RunningInstance) -> None:
     running.write_pipeline("empty")
     (running.pipelines / "wrong.yaml").write_text("name: wrong\nmodel: {architecture: resnet1}\n", encoding="utf-8")
     write_digits(running.images("digits", "train"), running.images("digits", "new"), n_training=400, n_new=50)
-
-
-def _free_ports(n: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(n)]
-    try:
-        for candidate in sockets:
-            candidate.bind(("127.0.0.1", 0))
-        return [candidate.getsockname()[1] for candidate in sockets]
-    finally:
-        for candidate in sockets:
-            candidate.close()

@@ -1,7 +1,8 @@
-"""A local instance that runs for the whole test session, as its tests see it."""
+"""Local instances that run while several tests look at them."""
 
 import json
 import os
+import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,18 @@ def users_environment() -> dict[str, str]:
     """Return the environment without what the tests have put into it: a user's Airflow has all threads."""
     tests_own = ("AIRFLOW", "DRIFTGATE_", "OMP_", "PYTEST_")
     return {name: value for name, value in os.environ.items() if not name.startswith(tests_own)}
+
+
+def unused_ports(n: int) -> list[int]:
+    """Return ports of this machine on which nobody listens."""
+    sockets = [socket.socket() for _ in range(n)]
+    try:
+        for candidate in sockets:
+            candidate.bind(("127.0.0.1", 0))
+        return [candidate.getsockname()[1] for candidate in sockets]
+    finally:
+        for candidate in sockets:
+            candidate.close()
 
 
 @dataclass(frozen=True)

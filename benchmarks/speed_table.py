@@ -1,4 +1,4 @@
-"""The README's table of speed, from what the benchmarks have written: `python -m benchmarks.readme`."""
+"""The table of docs/speed.md, from what the benchmarks have written: `python -m benchmarks.speed_table`."""
 
 import json
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from benchmarks.figures import RESULTS, Figure
 from include.config import PROJECT_ROOT
 
-README = PROJECT_ROOT / "README.md"
+PAGE = PROJECT_ROOT / "docs" / "speed.md"
 FILES = ("inference", "training", "startup", "write_back")
 """The results that are about speed."""
-_START, _END = "<!-- speed, by make bench-readme -->\n", "<!-- end of speed -->"
+_START, _END = "<!-- speed, by make bench-speed -->\n", "<!-- end of speed -->"
 
 
 def main() -> None:
-    """Put the table into the README."""
-    README.write_text(with_table(README.read_text(encoding="utf-8"), table()), encoding="utf-8")
+    """Put the table into the page."""
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), table()), encoding="utf-8")
 
 
 def table(results: Path = RESULTS) -> str:
@@ -28,16 +28,16 @@ def table(results: Path = RESULTS) -> str:
     return "\n".join(lines) + "\n"
 
 
-def with_table(readme: str, shown: str) -> str:
-    """Return a README with another table.
+def with_table(page: str, shown: str) -> str:
+    """Return a page with another table.
 
     Raises:
         ValueError: It has no place for one.
     """
-    before, start, rest = readme.partition(_START)
+    before, start, rest = page.partition(_START)
     _, end, after = rest.partition(_END)
     if not (start and end):
-        raise ValueError(f"the README has no place for the table: it needs {_START.strip()} and {_END}")
+        raise ValueError(f"the page has no place for the table: it needs {_START.strip()} and {_END}")
     return before + start + shown + end + after
 
 
@@ -46,7 +46,7 @@ def _row(figure: Figure, name: str) -> str:
     reached = "reached" if figure.is_reached else "**not reached**"
     value = f"{figure.value:,.0f}" if abs(figure.value) >= 1000 else f"{figure.value:.3g}"
     return (
-        f"| {figure.measure} | [{value} {figure.unit}](benchmarks/results/{name}.md) | "
+        f"| {figure.measure} | [{value} {figure.unit}](../benchmarks/results/{name}.md) | "
         f"{sign} {figure.reach:,g} | {reached} |"
     )
 
