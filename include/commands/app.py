@@ -10,6 +10,7 @@ from include.commands import (
     accept,
     backtest,
     cost,
+    dataset,
     explain,
     history,
     labels,
@@ -22,6 +23,7 @@ from include.commands import (
 )
 from include.commands.demo.verb import demo
 from include.commands.doctor.verb import doctor
+from include.commands.new.verb import new
 from include.errors import DriftgateError
 
 app = typer.Typer(
@@ -53,6 +55,7 @@ def driftgate(
 
 app.command()(lifecycle.up)
 app.command()(lifecycle.down)
+app.command()(new)
 app.command()(setting_up.setup)
 app.command()(doctor)
 app.command()(setting_up.teardown)
@@ -60,6 +63,7 @@ app.command()(runs.train)
 app.command()(runs.infer)
 app.command()(runs.rollback)
 app.command()(pipelines.status)
+app.command()(dataset.dataset)
 app.command()(history.history)
 app.command()(explain.explain)
 app.command()(accept.accept)

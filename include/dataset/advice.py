@@ -127,7 +127,9 @@ def _of_copies(found: Found) -> Iterator[Advice]:
 
 def _of_looks(found: Found) -> Iterator[Advice]:
     if not found.outliers:
-        yield Advice("fine", "No unusual images", "None is far darker, brighter, flatter or more blurred than the rest.")
+        yield Advice(
+            "fine", "No unusual images", "None is far darker, brighter, flatter or more blurred than the rest."
+        )
         return
     n = len({place for outliers in found.outliers for place in outliers.places})
     listed = ", ".join(f"{len(outliers.places):,} {outliers.title.lower()}" for outliers in found.outliers)

@@ -111,9 +111,7 @@ def _difference(tiny: NDArray[np.uint8], rows: NDArray[np.int64], others: NDArra
     return means
 
 
-def _ordered(
-    images: Sequence[DatasetImage], groups: Iterable[Sequence[int]], *, is_same_file: bool
-) -> list[Group]:
+def _ordered(images: Sequence[DatasetImage], groups: Iterable[Sequence[int]], *, is_same_file: bool) -> list[Group]:
     found = []
     for members in groups:
         places = tuple(sorted(members, key=lambda place: (images[place].side, images[place].path)))

@@ -117,7 +117,9 @@ def _pictured(images: Sequence[DatasetImage], labels: set[str]) -> Mapping[str, 
         if image.label in labels and image.statistics is not None:
             of_class[image.label].append((image.content_sha256 or "", place))
     drawn = {label: dict(sorted(found, reverse=True)) for label, found in of_class.items()}  # of equal files one
-    return defaultdict(list, {label: [place for _, place in sorted(of.items())[:_N_PICTURES]] for label, of in drawn.items()})
+    return defaultdict(
+        list, {label: [place for _, place in sorted(of.items())[:_N_PICTURES]] for label, of in drawn.items()}
+    )
 
 
 def _kind(group: Group) -> tuple[str, ...]:

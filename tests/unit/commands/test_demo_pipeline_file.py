@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from include.commands.new import machine as machine_module
 from include.commands.demo.folder import ImageFolder
 from include.commands.demo.written_file import pipeline_text
+from include.commands.new import machine as machine_module
 from include.commands.new.headers import Headers
 from include.commands.new.image_files import FoundImage
 from include.commands.new.machine import Machine, this_machine
