@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from include.dataset.fingerprints import TINY
 from include.dataset.images import DatasetImage, Fingerprints
 
 MAX_BITS = 4
@@ -106,8 +107,10 @@ def _pairs_of_band(
 
 def _difference(tiny: NDArray[np.uint8], rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the mean absolute difference of very small pictures, of 255."""
-    differences = np.abs(tiny[rows].astype(np.int16) - tiny[others])
-    means: NDArray[np.float64] = differences.mean(axis=(1, 2, 3), dtype=np.float64)
+    flat = tiny.reshape(-1, TINY * TINY * 3)
+    some, other = (flat[places] for places in (rows, others))
+    differences = np.maximum(some, other) - np.minimum(some, other)  # within 8 bits
+    means: NDArray[np.float64] = differences.mean(axis=1)
     return means
 
 
