@@ -16,9 +16,12 @@ SIDE = 96
 
 
 def drawn(seed: int, *, side: int = SIDE) -> Image.Image:
-    """Return a picture of coloured areas, another one for each seed."""
-    areas = np.random.default_rng(seed).integers(0, 255, (6, 6, 3), dtype=np.uint8)
-    return Image.fromarray(areas).resize((side, side), Image.Resampling.NEAREST)
+    """Return a picture of coloured areas with some grain, another one for each seed."""
+    random = np.random.default_rng(seed)
+    areas = Image.fromarray(random.integers(30, 225, (6, 6, 3), dtype=np.uint8))
+    grain = random.integers(-12, 12, (side, side, 1))
+    smooth = np.asarray(areas.resize((side, side), Image.Resampling.BICUBIC)).astype(int)
+    return Image.fromarray((smooth + grain).clip(0, 255).astype(np.uint8))
 
 
 def put_drawn(path: Path, seed: int, *, side: int = 120) -> Path:

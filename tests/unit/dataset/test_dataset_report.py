@@ -121,7 +121,7 @@ def test_copies_that_mislead_are_problems(sound):
     report, page = page_of(sound)
 
     assert titles(report, "problem") == ["1 picture in more than one class"]
-    assert titles(report, "notice") == ["1 new image is among the labelled ones"]
+    assert "1 new image is among the labelled ones" in titles(report, "notice")
     assert "in several classes" in page
     assert "new and labelled" in page
 
