@@ -54,6 +54,16 @@ VERBS = (
         ("down", "down --all"),
     ),
     Verb(
+        "new",
+        "new.verb",
+        VerbGroup.PIPELINE,
+        "Look at your images, and write a pipeline file that fits.",
+        (
+            "new shirts --training ~/shirts/train --incoming ~/shirts/new",
+            "new shirts --training @SHIRTS.VISION.PHOTOS/train --incoming @SHIRTS.VISION.PHOTOS/new --yes",
+        ),
+    ),
+    Verb(
         "setup",
         "setting_up",
         VerbGroup.PIPELINE,
@@ -118,6 +128,13 @@ VERBS = (
         VerbGroup.LOOK,
         "Show champion, what waits, last verdict and latest runs.",
         ("status", "status digits", "status --json"),
+    ),
+    Verb(
+        "dataset",
+        "dataset",
+        VerbGroup.LOOK,
+        "Show what the newest data set is like, and make its report.",
+        ("dataset clothing", "dataset clothing --evidently"),
     ),
     Verb(
         "history",

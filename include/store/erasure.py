@@ -24,6 +24,7 @@ from include.store.leftovers import (
     remove_work_paths,
 )
 from include.store.pixels import PixelLocation, PixelReader, write_segment
+from include.store.reports import dataset_path
 from include.store.tensor_rows import RowLocation
 from include.store.thumbnails import THUMBNAILS
 from include.warehouse.loading import LOADED_FEATURES, LOADED_PIXELS, loaded_rows
@@ -171,6 +172,16 @@ def erase_thumbnails(store: FileStore, contents: Collection[str]) -> int:
     for name in found:
         store.delete(name)
     return len(found)
+
+
+def erase_dataset_reports(store: FileStore, snapshots: Collection[str]) -> None:
+    """Delete the reports on snapshots that held an image, and the one on what was there before: they show images.
+
+    Raises:
+        StoreError: One cannot be deleted.
+    """
+    for snapshot_id in (*snapshots, None):
+        store.delete(dataset_path(snapshot_id))
 
 
 def erase_abandoned(warehouse: Warehouse, store: FileStore) -> int:

@@ -15,7 +15,13 @@ from include.catalog.forgetting import ErasedRows, FoundImage, erase_rows, recor
 from include.catalog.forgotten import place_sha256, read_forgotten
 from include.catalog.runs import close_run
 from include.config import PipelineConfig
-from include.store.erasure import erase_abandoned, erase_from_lists, erase_thumbnails, erase_unnamed_rows
+from include.store.erasure import (
+    erase_abandoned,
+    erase_dataset_reports,
+    erase_from_lists,
+    erase_thumbnails,
+    erase_unnamed_rows,
+)
 from include.store.files import FileStore
 from include.store.requested import erase_from_requested
 from include.store.shown import erase_shown
@@ -66,7 +72,8 @@ def forget_image(
 ) -> Forgetting:
     """Erase an image: its pixels in every size, its answers, labels and thumbnails, and the lists that name it.
 
-    While other images with the same content live, their pixels stay, unless the copies go, too.
+    While other images with the same content live, their pixels stay, unless the copies go, too. Reports on data sets
+    that may show it are deleted; `./driftgate dataset` writes them anew.
 
     Args:
         warehouse: A session, not in a transaction.
@@ -106,6 +113,7 @@ def _erase_files(
     n_lists = erase_from_lists(store, forgotten) + erase_from_requested(store, forgotten)
     n_thumbnails = erase_thumbnails(store, [content for content in found.contents if content not in rows.kept_contents])
     erase_shown(store)
+    erase_dataset_reports(store, {snapshot.snapshot_id for snapshot in found.snapshots})
     n_abandoned = erase_abandoned(warehouse, store)
     n_copies = len(store.delete_stale_copies())
     return ErasedFiles(*segments, n_lists, n_thumbnails, n_abandoned, n_copies)

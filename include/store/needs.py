@@ -4,8 +4,8 @@ An image was last needed when it went from its stage or, while it is there, when
 it was first seen, and never before its pixels were written. A segment, of pixels or of what networks see in them, was
 last needed when the last of its images was; features only while their backbone is the champion's or the previous one's.
 What a run leaves for its own tasks (batches, answers, trained networks, checkpoints), copies of models and the reports
-of drift checks (pages, pictures, snapshots in Evidently's workspace) are as old as their files. DRIFT_CHECKS keeps the
-row of a check whose report is gone: its REPORT_PATH then leads nowhere.
+on drift checks (pages, pictures, snapshots in Evidently's workspace) and on data sets are as old as their files.
+DRIFT_CHECKS keeps the row of a check whose report is gone: its REPORT_PATH then leads nowhere.
 """
 
 import logging
@@ -24,7 +24,7 @@ from include.store.backbone_features import FEATURES
 from include.store.files import StoredFile
 from include.store.leftovers import SEGMENT_FOLDERS
 from include.store.pixels import SEGMENTS
-from include.store.reports import REPORTS, WORKSPACE, is_of_history
+from include.store.reports import DATASETS, REPORTS, WORKSPACE, is_of_history
 from include.store.requested import LABEL_REQUESTS
 from include.store.shown import SHOWN
 from include.store.thumbnails import THUMBNAILS
@@ -45,6 +45,7 @@ _BY_FOLDER: Mapping[str, str] = {
     "models": "copies of models",
     REPORTS: "drift reports",
     WORKSPACE: "drift reports",
+    DATASETS: "data set reports",
     LABEL_REQUESTS: "lists and pictures of images to label",
     THUMBNAILS: "thumbnails",
     SHOWN: "what the status page has shown",

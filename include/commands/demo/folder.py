@@ -6,19 +6,18 @@
 Without new/, a fifth of each class is held back as the new images. The folder is only ever read.
 """
 
-import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from include.catalog.broken import MIN_BAD_IMAGES
 from include.catalog.snapshot import MIN_IMAGES_PER_CLASS
 from include.commands.console import printable
-from include.commands.demo.headers import Headers, read_short_side, starts_like_an_image
 from include.commands.local.digits import TURNED_FOLDER
+from include.commands.new.headers import Headers, read_short_side
+from include.commands.new.image_files import FoundImage, ImageFiles, is_litter
 from include.config_parts import ImagesConfig
 from include.errors import CommandError
 
@@ -29,28 +28,7 @@ _SAMPLE = 500
 """How many headers are read, the same number of each class, but no fewer than `_SAMPLE_OF_CLASS`."""
 _SAMPLE_OF_CLASS = 10
 _LAYOUT = "expected are train/<class>/* and, if there are new images, new/*"
-_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".png", ".tif"}
-    | {".tiff", ".webp"}
-)
-"""Those of images; of unsupported formats too, of which the pipeline then says that they cannot be read."""
-_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx", "@eadir", "icon\r"})
-"""What operating systems leave in folders, besides hidden files."""
 _SHOWN = 3
-
-
-class FoundImage(NamedTuple):
-    """An image of the user's."""
-
-    path: str
-    """In its stage: below train/ or new/."""
-    source: Path
-
-    @property
-    def first_folder(self) -> str | None:
-        """The first folder of its path; None if it lies in none."""
-        folder, slash, _ = self.path.partition("/")
-        return folder if slash else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +66,7 @@ def read_image_folder(root: Path) -> ImageFolder:
         CommandError: It is not there, does not have the layout, or holds too little to train on.
     """
     _refuse_other_layouts(root)
-    finds = _Finds(root / "train")
+    finds = ImageFiles(root / "train", follows_links=True)
     by_class = finds.by_class()
     _refuse_few_classes(root / "train", by_class)
     n_of_class = max(_SAMPLE_OF_CLASS, _SAMPLE // len(by_class))
@@ -101,7 +79,7 @@ def read_image_folder(root: Path) -> ImageFolder:
         new = _held_back(root / "train", by_class, sides)
         labelled = sorted(set(labelled) - set(new))
     else:
-        arriving = _Finds(root / "new")
+        arriving = ImageFiles(root / "new", follows_links=True)
         new, n_left_out = arriving.images, n_left_out + arriving.n_left_out
         sides |= _sampled(new, _SAMPLE)
         _refuse_no_images(root / "new", new)
@@ -120,63 +98,11 @@ def read_image_folder(root: Path) -> ImageFolder:
     )
 
 
-class _Finds:
-    """The images below a folder, and how many files were left out."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.images: list[FoundImage] = []
-        self.n_left_out = 0
-        for file in _files(folder):
-            path = str(file.relative_to(folder))
-            if _goes_along(file):
-                self.images.append(FoundImage(path, file))
-            else:
-                self.n_left_out += 1
-
-    def by_class(self) -> dict[str, list[FoundImage]]:
-        """Return the images of each folder, sorted; an empty one is there, too."""
-        folders = sorted(entry.name for entry in self.folder.iterdir() if entry.is_dir() and not _is_litter(entry.name))
-        found: dict[str, list[FoundImage]] = {folder: [] for folder in folders}
-        for image in sorted(self.images):
-            if image.first_folder is not None:
-                found[image.first_folder].append(image)
-        return found
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield all files but litter. Links to folders are followed, but each folder is entered once."""
-    entered: set[tuple[int, int]] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        status = Path(parent).stat()
-        if (status.st_dev, status.st_ino) in entered:
-            folders.clear()
-            continue
-        entered.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not _is_litter(name))
-        yield from (Path(parent, name) for name in names if not _is_litter(name))
-
-
-def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name.casefold() in _LITTER
-
-
-def _goes_along(file: Path) -> bool:
-    """Say whether a file is an image by its name or its first bytes; a broken one is, and is quarantined later."""
-    try:
-        str(file).encode()
-    except UnicodeEncodeError:
-        return False
-    if not file.is_file() or not os.access(file, os.R_OK):
-        return False
-    return file.suffix.lower() in _SUFFIXES or starts_like_an_image(file)
-
-
 def _refuse_other_layouts(root: Path) -> None:
     if not root.is_dir():
         raise CommandError(f"{printable(str(root))} is {'no folder' if root.exists() else 'not there'}: {_LAYOUT}")
     if not (root / "train").is_dir():
-        folders = sorted(printable(e.name) for e in root.iterdir() if e.is_dir() and not _is_litter(e.name))
+        folders = sorted(printable(e.name) for e in root.iterdir() if e.is_dir() and not is_litter(e.name))
         more = ", …" if len(folders) > _SHOWN else ""
         there = f"there are {', '.join(folders[:_SHOWN])}{more}; " if folders else ""
         raise CommandError(f"{printable(str(root))} has no folder train: {there}{_LAYOUT}")

@@ -10,14 +10,14 @@ from typing import Any
 from include.commands.console import Output, printable
 from include.commands.demo.findings import Answer, Findings
 from include.commands.demo.folder import ImageFolder, read_image_folder
-from include.commands.demo.machine import this_machine
-from include.commands.demo.names import pipeline_name
-from include.commands.demo.pipeline_file import pipeline_text
 from include.commands.demo.plot import RECIPIENT, Plot, images_folder, stage_url
 from include.commands.demo.stages import place_images, place_turned
 from include.commands.demo.story import Story, percent
+from include.commands.demo.written_file import pipeline_text
 from include.commands.local.digits import TURNED_FOLDER
 from include.commands.local.state import LocalState, Settings
+from include.commands.new.machine import this_machine
+from include.commands.new.names import pipeline_name
 from include.config import PROJECT_ROOT, pipelines_folder
 from include.errors import CommandError
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from include.commands.console import printable
-from include.commands.demo.folder import FoundImage
+from include.commands.new.image_files import FoundImage
 from include.errors import CommandError, UnreadableImageError
 
 _JPEG_QUALITY = 92

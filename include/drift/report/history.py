@@ -3,17 +3,15 @@
 Evidently shows, it does not decide: its own thresholds alarm at some sizes of a sample and never at others.
 """
 
-import os
 import tempfile
 import uuid
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from include.drift.report.drawn_answers import CLASS, Column, DrawnSides
+from include.evidently_pages import quiet_evidently, without_tags
 from include.store.files import FileStore
 from include.store.reports import WORKSPACE
 
@@ -24,8 +22,6 @@ if TYPE_CHECKING:  # seconds to import
 
 _IDS = uuid.UUID("7a3c1c52-6a8e-5b0f-9a57-51f2b8a4f7d0")
 """What the ids of projects and snapshots are made with: a check that is repeated has the same one again."""
-_NO_TAGS = {ord("<"): "\u2039", ord(">"): "\u203a"}
-"""Single quotation marks, which look like them."""
 
 
 def run_evidently(
@@ -40,7 +36,7 @@ def run_evidently(
         tags: By which the history can be filtered.
         metadata: What the history tells beside it.
     """
-    with _evidently():
+    with quiet_evidently():
         from evidently import Report
         from evidently.metrics import MeanValue, UniqueValueCount
 
@@ -50,17 +46,10 @@ def run_evidently(
             _dataset(sides.window, sides.numbers),
             _dataset(sides.baseline, sides.numbers),
             timestamp=at,
-            name=_without_tags(name),
+            name=without_tags(name),
             tags=tags,
-            metadata={key: _without_tags(value) for key, value in metadata.items()},
+            metadata={key: without_tags(value) for key, value in metadata.items()},
         )
-
-
-def as_html(snapshot: "Snapshot") -> str:
-    """Return the report as a page that needs nothing from the network."""
-    with _evidently():
-        page: str = snapshot.get_html_str(as_iframe=False)
-        return page
 
 
 def keep_snapshot(
@@ -86,7 +75,7 @@ def keep_snapshot(
         StoreError: It cannot be written.
     """
     project_id, snapshot_id = uuid.uuid5(_IDS, pipeline), uuid.uuid5(_IDS, check_id)
-    with _evidently(), tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
+    with quiet_evidently(), tempfile.TemporaryDirectory(prefix="driftgate-") as folder:
         from evidently.sdk.models import ProjectModel
         from evidently.ui.workspace import Workspace
 
@@ -105,21 +94,11 @@ def keep_snapshot(
     return f"{WORKSPACE}/{own}"
 
 
-@contextmanager
-def _evidently() -> Iterator[None]:
-    """Let Evidently work without telling its makers, and without pandas' and numpy's advice to it."""
-    # Its services report their use; no part of it may.
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _dataset(columns: Mapping[str, Column], numbers: list[str]) -> "Dataset":
     import pandas as pd
     from evidently import DataDefinition, Dataset
 
-    shown = {**columns, CLASS: [_without_tags(label) for label in columns[CLASS]]}
+    shown = {**columns, CLASS: [without_tags(label) for label in columns[CLASS]]}
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=[CLASS])
     return Dataset.from_pandas(pd.DataFrame(shown), data_definition=definition)
 
@@ -140,8 +119,3 @@ def _dashboard(numbers: Sequence[str]) -> "DashboardModel":
     return DashboardModel(
         tabs=[DashboardTabModel(title="Checks", panels=[panel.id for panel in panels])], panels=panels
     )
-
-
-def _without_tags(text: str) -> str:
-    """Return a text as Evidently may get it, which puts it into a script as it is: without tags."""
-    return text.translate(_NO_TAGS)

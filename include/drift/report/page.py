@@ -17,12 +17,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from include.config_parts import DriftConfig
 from include.drift.arbiter.verdict import Decision, PreviousOnWindow
 from include.drift.report.drawn_answers import drawn_sides
-from include.drift.report.history import as_html, keep_snapshot, run_evidently
+from include.drift.report.history import keep_snapshot, run_evidently
 from include.drift.report.picture import draw_picture
 from include.drift.report.tables import accuracy_rows, image_rows, mix_rows, signal_rows
 from include.drift.report.titles import Tone, tone_of
 from include.drift.statistics.measuring import WindowEvidence
 from include.drift.statistics.window import WindowCounts
+from include.evidently_pages import as_html
 from include.models.baseline import Baseline
 from include.store.files import FileStore
 from include.store.reports import page_path

@@ -34,6 +34,7 @@ class TrainOperator(PipelineOperator):
         from include.registry.champion_start import start_of_run
 
         stop_on_broken_snapshot(task, snapshot_id=self.snapshot_id)
+        self._report_on_dataset(task)
         start = start_of_run(task.warehouse, task.store, task.config, run_id=task.run_id)
         fitted = fit_snapshot(
             task.warehouse,
@@ -45,6 +46,20 @@ class TrainOperator(PipelineOperator):
             features=self._features(task),
         )
         return fitted.to_json()
+
+    def _report_on_dataset(self, task: PipelineTask) -> None:
+        """Write the report on the snapshot before anything is trained on it; its place is the XCom `dataset_report`.
+
+        Training goes on without it, whatever its libraries fail of: their exceptions have no base in common.
+        """
+        from include.dataset.keeping import ensure_snapshot_report
+
+        try:
+            path = ensure_snapshot_report(task.warehouse, task.store, task.config, snapshot_id=self.snapshot_id)
+        except Exception:
+            self.log.warning("snapshot %s has no report on its images", self.snapshot_id[:12], exc_info=True)
+        else:
+            task.context["ti"].xcom_push(key="dataset_report", value=path)
 
     @staticmethod
     def _features(task: PipelineTask) -> StoredFeatures | None:

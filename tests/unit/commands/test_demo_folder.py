@@ -10,9 +10,10 @@ from include.catalog.sync import sync_stage
 from include.commands.console import printable
 from include.commands.demo import folder as folder_module
 from include.commands.demo import stages
-from include.commands.demo.folder import FoundImage, read_image_folder
-from include.commands.demo.names import pipeline_name
+from include.commands.demo.folder import read_image_folder
 from include.commands.demo.stages import place_images, place_turned
+from include.commands.new.image_files import FoundImage
+from include.commands.new.names import pipeline_name
 from include.errors import CommandError
 
 

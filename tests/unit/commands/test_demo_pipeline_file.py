@@ -6,12 +6,14 @@ import sys
 
 import pytest
 
-from include.commands.demo import machine as machine_module
-from include.commands.demo.folder import FoundImage, ImageFolder
-from include.commands.demo.headers import Headers
-from include.commands.demo.machine import Machine, this_machine
-from include.commands.demo.names import pipeline_name
-from include.commands.demo.pipeline_file import choose, pipeline_text
+from include.commands.demo.folder import ImageFolder
+from include.commands.demo.written_file import pipeline_text
+from include.commands.new import machine as machine_module
+from include.commands.new.headers import Headers
+from include.commands.new.image_files import FoundImage
+from include.commands.new.machine import Machine, this_machine
+from include.commands.new.names import pipeline_name
+from include.commands.new.pipeline_file import choose
 from include.config import load_pipeline
 
 LAPTOP = Machine(n_cores=2, has_gpu=False)
@@ -142,7 +144,7 @@ def test_names_of_folders_and_classes_cannot_leave_their_comment(tmp_path, name)
 
 
 def test_torch_is_not_imported_to_look_for_a_gpu():
-    program = "import sys; from include.commands.demo.machine import this_machine; print(this_machine().n_cores > 0)"
+    program = "import sys; from include.commands.new.machine import this_machine; print(this_machine().n_cores > 0)"
     program += "; from include.commands.demo import telling; print('torch' in sys.modules, 'PIL' in sys.modules)"
 
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()

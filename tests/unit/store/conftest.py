@@ -1,53 +1,21 @@
 """What tests of the store share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
+from decoders_here import DecodersHere
 from filled_store import FilledStore
 from schema_template import SchemaTemplate
 from stage_pictures import put_picture
 from trained_pipeline import TrainedPipeline
 
 from include.config import PipelineConfig
-from include.errors import UnreadableImageError
 from include.images import preprocess
-from include.images.decode import decode
-from include.images.isolated import DecodedImages, Outcome
 from include.store.files import FileStore
 from include.warehouse.embedded.server import RunningServer
 from include.warehouse.session import Warehouse
-
-
-class _DecodersHere:
-    """Decodes in this process. That others do it has tests of its own, and takes each of these half a second."""
-
-    def __init__(self, **_: object) -> None:
-        pass
-
-    def __enter__(self) -> "_DecodersHere":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def start(self) -> None:
-        """There is nothing to start."""
-
-    def decode_all(self, contents: Sequence[bytes], *, size: int, jpeg_detail: int) -> DecodedImages:
-        pixels = np.zeros((len(contents), size, size, 3), dtype=np.uint8)
-        outcomes: list[Outcome] = []
-        for place, content in enumerate(contents):
-            try:
-                image = decode(content, size=size, jpeg_detail=jpeg_detail)
-            except UnreadableImageError as error:
-                outcomes.append(error)
-            else:
-                pixels[place] = image.pixels
-                outcomes.append(image.statistics)
-        return DecodedImages(pixels, tuple(outcomes))
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +32,7 @@ def trained_pipeline(
     config = new_config(folder)
     schema_template.copy_to(config)
     with WarehouseHook.for_pipeline(config).session() as warehouse, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(preprocess, "Decoders", _DecodersHere)
+        patched.setattr(preprocess, "Decoders", DecodersHere)
         filled = FilledStore(
             warehouse=warehouse,
             store=FileStore(config.store_url),
@@ -87,7 +55,7 @@ def filled(
     put_image: Callable[..., Path],
 ) -> FilledStore:
     """The pipeline of the test, and what its runs do."""
-    monkeypatch.setattr(preprocess, "Decoders", _DecodersHere)
+    monkeypatch.setattr(preprocess, "Decoders", DecodersHere)
     return FilledStore(
         warehouse=warehouse,
         store=store,

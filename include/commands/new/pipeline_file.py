@@ -1,20 +1,17 @@
-"""A pipeline file for a folder of images: values that fit what was found, each with its reason beside it."""
+"""A pipeline file for images that were found: values that fit them, each with its reason beside it."""
 
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from include.commands.console import printable
-from include.commands.demo.folder import ImageFolder
-from include.commands.demo.machine import Machine
-from include.commands.demo.names import pipeline_name
+from include.commands.new.headers import Headers
+from include.commands.new.machine import Machine
 from include.config_parts import SMALL_CNN_MAX_SIZE, Architecture, ImagesConfig
-from include.config_types import STAGE_URL
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _COMMENT_COLUMN = 36
@@ -93,57 +90,86 @@ def _batch_size(n_training: int) -> int:
     return 128
 
 
-def pipeline_text(
-    folder: ImageFolder, *, training_url: str, incoming_url: str, recipient: str, machine: Machine
-) -> str:
-    """Return the text of the pipeline file.
+@dataclass(frozen=True, kw_only=True)
+class WrittenStage:
+    """A stage as it stands in the file."""
 
-    Args:
-        folder: What was found.
-        training_url: Where the files of the training stage lie.
-        incoming_url: Where those of the incoming stage lie.
-        recipient: Who gets the mails.
-        machine: Where it is to be trained.
-    """
-    n_by_class = folder.n_by_class
-    largest_class = max(n_by_class, key=lambda label: n_by_class[label])
-    max_bad_fraction = ImagesConfig().max_bad_fraction
-    chosen = choose(
-        n_by_class=n_by_class,
-        n_new=len(folder.new),
-        short_side=folder.headers.short_side,
-        max_bad_fraction=max_bad_fraction,
-        machine=machine,
-    )
-    facts: dict[str, Any] = {
-        **vars(chosen),
-        "name": pipeline_name(folder.root),
-        "root": printable(str(folder.root)),
-        "n_training": len(folder.training),
-        "n_new": len(folder.new),
-        "n_classes": len(n_by_class),
-        "first_class": _shortened(next(iter(n_by_class))),
-        "is_held_back": folder.is_held_back,
-        "machine": machine,
-        "training_url": training_url,
-        "incoming_url": incoming_url,
-        "own_training": _own_url(folder.root / "train"),
-        "own_incoming": "a folder of new images" if folder.is_held_back else _own_url(folder.root / "new"),
-        "headers": folder.headers,
-        "max_bad_fraction": max_bad_fraction,
-        "largest_class": _shortened(largest_class),
-        "largest_share": n_by_class[largest_class] / len(folder.training),
-        "recipient": recipient,
-    }
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=False,  # noqa: S701  it is YAML
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"line": _line, "number": "{:,}".format, "quoted": _quoted}
-    return environment.get_template("pipeline.yaml.j2").render(facts)
+    name: str
+    url: str | None
+    """None: the stage is there already, and `setup` leaves it as it is."""
+    prefix: str = ""
+    notes: tuple[str, ...] = ()
+    """What is said of it, a line each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineFile:
+    """What a pipeline file is written from."""
+
+    about: tuple[str, ...]
+    """The lines at its top: what it is, by whom it was written, and what is still to be done."""
+    name: str
+    place: tuple[str, str] | None = None
+    """The database and the schema; None: the defaults."""
+    training: WrittenStage
+    incoming: WrittenStage
+    label_pattern: str = "^(?P<label>[^/]+)/"
+    n_by_class: Mapping[str, int]
+    n_new: int
+    headers: Headers
+    """Of images that were looked at; at least one can be read."""
+    machine: Machine
+    horizontal_flip: bool = True
+    recipient: str | None
+    """Who gets the mails; None: nobody yet."""
+    is_hourly: bool
+
+    @property
+    def max_bad_fraction(self) -> float:
+        """The share of images that may be broken."""
+        return ImagesConfig().max_bad_fraction
+
+    @property
+    def n_training(self) -> int:
+        """How many labelled images there are."""
+        return sum(self.n_by_class.values())
+
+    @property
+    def first_class(self) -> str:
+        """A class, as it may stand in a comment."""
+        return _shortened(next(iter(self.n_by_class)))
+
+    @property
+    def largest_class(self) -> str:
+        """The class with the most images, as it may stand in a comment."""
+        return _shortened(max(self.n_by_class, key=lambda label: self.n_by_class[label]))
+
+    @property
+    def largest_share(self) -> float:
+        """The share of the images that are of that class."""
+        return max(self.n_by_class.values()) / self.n_training
+
+    def choices(self) -> Choices:
+        """Return what depends on the images and the machine."""
+        return choose(
+            n_by_class=self.n_by_class,
+            n_new=self.n_new,
+            short_side=self.headers.short_side,
+            max_bad_fraction=self.max_bad_fraction,
+            machine=self.machine,
+        )
+
+    def text(self) -> str:
+        """Return the text of the file."""
+        environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES),
+            autoescape=False,  # noqa: S701  it is YAML
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            keep_trailing_newline=True,
+        )
+        environment.globals |= {"line": _line, "number": "{:,}".format, "quoted": _quoted}
+        return environment.get_template("pipeline.yaml.j2").render(file=self, chosen=self.choices())
 
 
 def _line(text: str) -> str:
@@ -159,12 +185,3 @@ def _shortened(label: str) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
-
-
-def _own_url(folder: Path) -> str:
-    """Return the URL of the user's own folder, or what stands in its way."""
-    url = f"file://{folder}/"
-    shown = printable(url)
-    if shown == url and STAGE_URL.fullmatch(url):
-        return url
-    return f"{shown} (as soon as its name has no spaces, quotes, braces, % and invisible characters)"
