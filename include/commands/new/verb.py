@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -69,7 +69,7 @@ def new(  # noqa: PLR0917  typer calls it, by name
     pattern = _valid(PatternOfBoth, labels, "--labels")
     given = Answers(None if email is None else _valid(Email, email, "--email"), flip)
     os.environ.setdefault(STORE_VARIABLE, str(state.store))  # where the tasks will look, too
-    with listed(*sources, lambda *place: _session(name, *place, state)) as listings:
+    with listed(*sources, lambda database, schema: _session(name, database, schema, state)) as listings:
         looked = look_at_sources(sources, listings, pattern, output)
         answers = given if yes or as_json or not sys.stdin.isatty() else ask(given)
         text = pipeline_text(name, sources, looked, pattern, answers)
@@ -128,7 +128,7 @@ def _target(name: str, state: LocalState) -> Path:
     return target
 
 
-def _valid(kind: object, value: str, option: str) -> str:
+def _valid(kind: Any, value: str, option: str) -> str:
     """Return an option's value as the pipeline file may have it.
 
     Raises:
