@@ -82,6 +82,17 @@ def test_training_again_on_the_same_images_is_another_version_of_the_same_snapsh
     ]
 
 
+def test_when_only_a_check_is_asked_for_images_that_wait_go_on_waiting(
+    trained_champion: None, run: Run, query: Query
+) -> None:
+    check = run("inference", only_check=True)
+
+    assert check.state == "success"
+    assert ran(check) == {"sync_catalog", "plan", "check_drift", "nothing"}
+    assert query("SELECT COUNT(*) FROM PREDICTIONS") == [(0,)]
+    assert query("SELECT OUTCOME FROM RUNS WHERE KIND = 'inference'")[0][0].startswith("only a check was asked for")
+
+
 def test_without_a_champion_inference_succeeds_and_says_so(pictures: None, run: Run, query: Query) -> None:
     inference = run("inference")
 
