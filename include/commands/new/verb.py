@@ -4,8 +4,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -71,7 +72,7 @@ def new(  # noqa: PLR0917  typer calls it, by name
     pattern = _valid(PatternOfBoth, labels, "--labels")
     given = Answers(None if email is None else _valid(Email, email, "--email"), flip)
     os.environ.setdefault(STORE_VARIABLE, str(state.store))  # where the tasks will look, too
-    with listed(*sources, lambda *place: _session(name, *place, state)) as listings:
+    with listed(*sources, partial(_session, name, state)) as listings:
         looked = look_at_sources(sources, listings, pattern)
         answers = given if yes or as_json or not sys.stdin.isatty() else ask(given)
         text = pipeline_text(name, sources, looked, pattern, answers)
@@ -129,7 +130,7 @@ def _target(name: str, state: LocalState) -> Path:
     return target
 
 
-def _valid(kind: object, value: str, option: str) -> str:
+def _valid(kind: Any, value: str, option: str) -> str:
     """Return an option's value as the pipeline file may have it.
 
     Raises:
@@ -146,7 +147,7 @@ def _valid(kind: object, value: str, option: str) -> str:
 
 
 @contextmanager
-def _session(name: str, database: str, schema: str, state: LocalState) -> "Iterator[Warehouse]":
+def _session(name: str, state: LocalState, database: str, schema: str) -> "Iterator[Warehouse]":
     """Open a session where the stages are."""
     config = PipelineConfig.model_validate(
         {
