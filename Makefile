@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n logical --maxprocesses 4
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help install snowflake-ml demo up down check format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
+.PHONY: help install snowflake-ml demo up down check docs format test test-celery test-quick bench bench-demo bench-drift bench-garments bench-inference bench-ledger bench-memory bench-parity bench-readme bench-startup bench-suite bench-training bench-warehouse bench-write-back requirements clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: $(INSTALLED)  ## Lint, format and types of Python and SQL; docker-compose
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar include/sql
 	$(BIN)/python -m tests.compose.validate
+
+docs: $(INSTALLED)  ## Write docs/commands.md from the command
+	$(BIN)/python -m include.commands.reference
 
 format: $(INSTALLED)  ## Put the code into its form
 	$(BIN)/ruff check --fix .

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
@@ -40,7 +41,7 @@ from include.config_types import (
     PROJECT_ROOT as PROJECT_ROOT,  # noqa: PLC0414 - part of this module's interface, too
 )
 from include.config_types import Schedule, not_reserved
-from include.errors import ConfigError
+from include.errors import ConfigError, UnknownPipelineError
 
 PIPELINES_VARIABLE = "DRIFTGATE_PIPELINES"
 STORE_VARIABLE = "DRIFTGATE_STORE"
@@ -273,7 +274,8 @@ def load_pipeline_named(name: str, folder: Path | None = None) -> PipelineConfig
     """Return the pipeline with this name.
 
     Raises:
-        ConfigError: No file has this name, or the one that has is wrong.
+        UnknownPipelineError: No file has this name.
+        ConfigError: The file that has it is wrong.
     """
     folder = folder or pipelines_folder()
     found = list(find_pipelines(folder))
@@ -283,8 +285,10 @@ def load_pipeline_named(name: str, folder: Path | None = None) -> PipelineConfig
     for pipeline in found:
         if isinstance(pipeline, BrokenPipeline) and pipeline.path.stem == name:
             raise ConfigError(pipeline.reason)
-    names = ", ".join(p.name for p in found if isinstance(p, PipelineConfig)) or "none"
-    raise ConfigError(f"there is no pipeline {name!r} in {folder}; there are: {names}")
+    names = [p.name for p in found if isinstance(p, PipelineConfig)]
+    meant = " or ".join(map(repr, get_close_matches(name, names, n=2, cutoff=0.7)))
+    hint = f"did you mean {meant}?" if meant else f"there are: {', '.join(names) or 'none'}"
+    raise UnknownPipelineError(f"there is no pipeline {name!r} in {folder}; {hint}")
 
 
 def _explain(error: ValidationError, prefix: str = "") -> str:

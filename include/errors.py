@@ -206,5 +206,17 @@ class UnstorableFeaturesError(ModelError):
     """What a network sees in an image cannot be kept as float16."""
 
 
+class WrongCallError(CommandError):
+    """The command was called in a way that makes no sense."""
+
+
+class UnknownPipelineError(ConfigError, WrongCallError):
+    """There is no pipeline with this name."""
+
+
+class UnreachableError(CommandError):
+    """Airflow or the warehouse does not run, or does not answer."""
+
+
 class RunFailedError(CommandError):
     """A run that the command followed has failed."""

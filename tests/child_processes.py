@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-_IMPORTED_AHEAD = ["pytest", "include.registry.registration", "include.registry.answering", "driftgate.hooks"]
+_IMPORTED_AHEAD = ["pytest", "tests.disturbed_tasks", "tests.tasks_in_processes"]
 _PATIENCE_S = 120
 
 _context = multiprocessing.get_context("forkserver")

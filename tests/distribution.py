@@ -10,16 +10,20 @@ from xdist.scheduler import LoadScopeScheduling
 WITH_AIRFLOW = "tests/end_to_end/"
 """They come first, as they take longest: who would begin them last would be waited for."""
 WITH_DAGS = "tests/dags/"
+WITH_UNDISTURBED = frozenset({"tests/unit/test_killed_tasks.py", "tests/unit/test_disturbed_tasks.py"})
+"""They compare with one and the same pipeline, which whoever takes them makes once."""
 SHARED_INSTANCE = "instance"
 """The fixture that starts an Airflow which runs until the session ends."""
 
 
 class ByFile(LoadScopeScheduling):
-    """A file's tests stay together, and so do all that start Airflow."""
+    """A file's tests stay together, and so do all that start Airflow, and those that share a pipeline."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return WITH_AIRFLOW if file.startswith(WITH_AIRFLOW) else file
+        if file.startswith(WITH_AIRFLOW):
+            return WITH_AIRFLOW
+        return "undisturbed" if file in WITH_UNDISTURBED else file
 
 
 def place_in_order(item: pytest.Item) -> int:

@@ -27,8 +27,6 @@ def accept(
     look like them are drift of the data, and the next inference run asks
     for labels or for a retraining. Images that cannot be decoded are never
     normal. Doing it twice changes nothing.
-
-    Example: ./driftgate accept digits c4ec0f7a91b2d3e5 --reason "the new camera of line 2"
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from include.errors import CommandError
+from include.errors import CommandError, UnreachableError
 
 FINISHED_RUN_STATES = frozenset({"success", "failed"})
 FINISHED_TASK_STATES = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
@@ -80,7 +80,8 @@ def checked(answer: httpx.Response) -> httpx.Response:
     """Return the answer if it is a good one.
 
     Raises:
-        CommandError: It tells of an error.
+        UnreachableError: The server is not well.
+        CommandError: It tells of another error.
     """
     if answer.is_success:
         return answer
@@ -90,7 +91,8 @@ def checked(answer: httpx.Response) -> httpx.Response:
         raise CommandError(f"Airflow refuses the token ({where}): has it expired? {detail_of(answer)}")
     if answer.status_code == httpx.codes.FORBIDDEN:
         raise CommandError(f"this user may not do that in Airflow ({where}): {detail_of(answer)}")
-    raise CommandError(f"Airflow answers {answer.status_code} to {where}: {detail_of(answer)}")
+    kind = UnreachableError if answer.is_server_error else CommandError
+    raise kind(f"Airflow answers {answer.status_code} to {where}: {detail_of(answer)}")
 
 
 def detail_of(answer: httpx.Response) -> str:

@@ -25,7 +25,7 @@ from include.commands.airflow_answers import (
     parse_task_instance,
     without_source_details,
 )
-from include.errors import CommandError
+from include.errors import CommandError, UnreachableError
 
 URL_VARIABLE = "DRIFTGATE_AIRFLOW_URL"
 PAGES_VARIABLE = "DRIFTGATE_AIRFLOW_PAGES"
@@ -246,10 +246,11 @@ class AirflowApi:
                     return answer
             except httpx.ConnectError as error:
                 if attempt == _ATTEMPTS:
-                    raise CommandError(f"Airflow does not answer at {self.url}: {self.start_hint}") from error
+                    raise UnreachableError(f"Airflow does not answer at {self.url}: {self.start_hint}") from error
             except (httpx.TransportError, httpx.InvalidURL) as error:
                 if attempt == _ATTEMPTS:
-                    raise CommandError(f"Airflow at {self.url} broke off ({type(error).__name__}: {error})") from error
+                    told = f"Airflow at {self.url} broke off ({type(error).__name__}: {error})"
+                    raise UnreachableError(told) from error
             time.sleep(_PAUSE_S * attempt)
             attempt += 1
 

@@ -1,44 +1,38 @@
-"""The command: its verbs, and how an error reaches its user."""
+"""The command, and how an error reaches its user."""
 
+import json
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from include.commands import (
-    accept,
-    backtest,
-    cost,
-    dataset,
-    explain,
-    history,
-    labels,
-    lifecycle,
-    pipelines,
-    reproduce,
-    retention,
-    runs,
-    setting_up,
-)
-from include.commands.demo.verb import demo
-from include.commands.doctor.verb import doctor
-from include.commands.new.verb import new
+from include.commands.exit_codes import ExitCode, exit_code_of
+from include.commands.verb_group import CALL, HELP_OPTIONS, DeferredVerbs
 from include.errors import DriftgateError
+
+_EPILOG = "\n".join(
+    (
+        "[bold]Examples[/bold]",
+        f"  {CALL} demo                  see the whole loop on this machine",
+        f"  {CALL} status                how every classifier is",
+        f"  {CALL} train --help          what a verb does, with examples",
+        f"  {CALL} --install-completion  let the shell complete verbs and pipelines",
+        "",
+        "[bold]Exit codes[/bold]",
+        *(f"  {code:>3}  {code.meaning}" for code in ExitCode),
+    )
+)
 
 app = typer.Typer(
     name="driftgate",
+    cls=DeferredVerbs,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=(
-        "Examples: [bold]./driftgate up[/bold], then [bold]./driftgate setup digits[/bold], "
-        "[bold]./driftgate train digits --n-epochs 5[/bold], [bold]./driftgate infer digits[/bold], "
-        '[bold]./driftgate rollback digits --reason "takes every 7 for a 1"[/bold], '
-        "[bold]./driftgate status[/bold], [bold]./driftgate down[/bold]"
-    ),
+    context_settings=HELP_OPTIONS,
+    epilog=_EPILOG,
 )
 
 
@@ -48,39 +42,17 @@ def driftgate(
 ) -> None:
     """Keeps image classifiers in production honest: trains, classifies and answers, on Airflow and Snowflake.
 
-    It drives the Airflow of DRIFTGATE_AIRFLOW_URL and DRIFTGATE_AIRFLOW_TOKEN (or _USER and _PASSWORD), else the one
-    that `up` starts here.
+    It drives the Airflow of DRIFTGATE_AIRFLOW_URL and DRIFTGATE_AIRFLOW_TOKEN (or
+    _USER and _PASSWORD), else the one that `up` starts here. Every verb has
+    --json. Colours and progress bars show on a terminal only; NO_COLOR is obeyed.
     """
 
 
-app.command()(lifecycle.up)
-app.command()(lifecycle.down)
-app.command()(new)
-app.command()(setting_up.setup)
-app.command()(doctor)
-app.command()(setting_up.teardown)
-app.command()(runs.train)
-app.command()(runs.infer)
-app.command()(runs.rollback)
-app.command()(pipelines.status)
-app.command()(dataset.dataset)
-app.command()(history.history)
-app.command()(explain.explain)
-app.command()(accept.accept)
-app.command()(labels.labels)
-app.command()(backtest.backtest)
-app.command()(cost.cost)
-app.command()(reproduce.reproduce)
-app.command()(retention.prune)
-app.command()(retention.forget)
-app.command()(demo)
-
-
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command. An error of ours is told in one line (exit code 1), a wrong call as typer does (2).
+    """Run the command. An error is told in one line that says what to do, and by the exit code.
 
     Raises:
-        SystemExit: Always, with the exit code.
+        SystemExit: Always, with an `ExitCode`.
     """
     given = sys.argv[1:] if arguments is None else arguments
     try:
@@ -88,5 +60,25 @@ def main(arguments: list[str] | None = None) -> None:
     except DriftgateError as error:
         if "--debug" in given:
             raise
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", style="red", markup=False)
-        raise SystemExit(1) from error
+        code, told = exit_code_of(error), str(error)
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        code, told = ExitCode.DEFECT, _told_of_defect(error)
+    _tell(told, code, as_json="--json" in given)
+    raise SystemExit(code)
+
+
+def _tell(message: str, code: ExitCode, *, as_json: bool) -> None:
+    """Write what went wrong for people, and where JSON was asked for as JSON, too."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {message}", style="red", markup=False)
+    if as_json:
+        print(json.dumps({"error": message, "exit_code": code}, indent=2))
+
+
+def _told_of_defect(error: Exception) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno}). That is a defect of driftgate: "
+        f"{CALL} --debug and the same arguments show how it came about"
+    )

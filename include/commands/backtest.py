@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from include.commands.console import Output
+from include.commands.console import Output, Step
 from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
-from include.commands.warehouse_access import open_warehouse
-from include.config import PipelineConfig, load_pipeline_named, load_policy
+from include.commands.warehouse_access import open_warehouse, pipeline_named
+from include.config import PipelineConfig, load_policy
 
 if TYPE_CHECKING:  # half a second to import
     from include.drift.backtest.backtest import Backtest, Detection, PolicyOutcome
@@ -61,12 +61,10 @@ def backtest(  # noqa: PLR0917  typer calls it, by name
 
       drift: {window: 500, false_alarm_rate: 0.001}
       retraining: {cooldown_hours: 72}
-
-    Example: ./driftgate backtest digits --policy calmer.yaml --since 2026-03-01
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
-    config = load_pipeline_named(name, Path(state.read_settings().pipelines) if state.exists else None)
+    config = pipeline_named(name, state)
     policies = {TODAY: config}
     if policy is not None:
         policies[PROPOSED] = load_policy(policy, config)
@@ -74,9 +72,10 @@ def backtest(  # noqa: PLR0917  typer calls it, by name
         from include.drift.backtest.backtest import backtest as replay_policies
         from include.drift.backtest.runs import record_backtest
 
-        done = replay_policies(
-            warehouse, policies, since=_in_utc(since), onset=_in_utc(onset), tell=_Progress(output).tell
-        )
+        with output.progress("windows") as step:
+            done = replay_policies(
+                warehouse, policies, since=_in_utc(since), onset=_in_utc(onset), tell=_Progress(output, step).tell
+            )
         run_id = record_backtest(
             warehouse,
             policies.get(PROPOSED, config),
@@ -91,12 +90,16 @@ def backtest(  # noqa: PLR0917  typer calls it, by name
 class _Progress:
     """Says how far it is, if it takes long."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, step: Step) -> None:
         self._output = output
+        self._step = step
         self._told_at = time.monotonic()
 
     def tell(self, policy: str, n_done: int, n_windows: int) -> None:
-        """Say it, unless that was said a moment ago."""
+        """Show it; where nobody watches, say it, unless that was said a moment ago."""
+        self._step.show(n_done, n_windows)
+        if self._output.is_watched:
+            return
         if time.monotonic() - self._told_at >= _SECONDS_BETWEEN_LINES and n_done < n_windows:
             self._told_at = time.monotonic()
             self._output.say(f"policy of {policy}: {n_done:,} of {n_windows:,} windows measured")

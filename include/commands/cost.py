@@ -36,12 +36,10 @@ def cost(
     Every statement is tagged with pipeline, run and task. A warehouse is
     billed while it is awake: a task's seconds are those in which its
     statements run, and those until the warehouse suspends itself (60 s) in
-    which no other statement of the pipeline keeps it awake anyway. A warehouse that
-    other pipelines use, too, costs less than the sum of their reports. The
-    embedded warehouse costs nothing: there, it is what the same times would
-    cost on an X-Small.
-
-    Example: ./driftgate cost clothing --days 1 --price 3
+    which no other statement of the pipeline keeps it awake anyway. A
+    warehouse that other pipelines use, too, costs less than the sum of their
+    reports. The embedded warehouse costs nothing: there, it is what the same
+    times would cost on an X-Small.
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)

@@ -34,8 +34,6 @@ def dataset(
     Each training run writes this report on its snapshot into the store;
     this writes that of the newest one again, from what the runs have
     decoded, and says where it is.
-
-    Example: ./driftgate dataset clothing
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)

@@ -30,8 +30,6 @@ def explain(
     why it is in quarantine; and every answer with its run, the snapshot
     that the model learnt from, the verdict of the drift check that judged
     it, and whether it is the one that counts.
-
-    Example: ./driftgate explain digits 3/0042.png
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)

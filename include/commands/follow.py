@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from include.commands.airflow_answers import DagRun, LogLine, LogPosition, TaskInstance
 from include.commands.airflow_api import AirflowApi
-from include.commands.console import Output
-from include.errors import CommandError, RunFailedError
+from include.commands.console import Output, Step
+from include.errors import RunFailedError, UnreachableError
 
 _POLL_S = 0.5
 _HEALTH_CHECK_S = 15.0
@@ -67,22 +67,27 @@ class RunFollower:
 
         Raises:
             RunFailedError: It failed; the message names the task, its error, and where its log is.
-            CommandError: Airflow does not answer any more, or no scheduler runs.
+            UnreachableError: Airflow does not answer any more, or no scheduler runs.
         """
         self._say(f"{run.dag_id} {run.run_id}: {self.api.run_page(run)}")
+        with self.output.progress(run.dag_id) as step:
+            run, tasks = self._wait(run, step)
+        return self._end(run, tasks)
+
+    def _wait(self, run: DagRun, step: Step) -> tuple[DagRun, list[TaskInstance]]:
         checked = time.monotonic()
         while True:
             run = self.api.run(run.dag_id, run.run_id)  # before its tasks: none changes after the run has ended
             tasks = self.api.task_instances(run)
             for task in tasks:
                 self._show(run, task)
+            step.show(sum(task.is_finished for task in tasks), len(tasks))
             if run.is_finished and all(self._is_done(task) for task in tasks):
-                break
+                return run, tasks
             if time.monotonic() - checked > _HEALTH_CHECK_S:
                 checked = time.monotonic()
                 self._refuse_dead_scheduler(run)
             time.sleep(_POLL_S)
-        return self._end(run, tasks)
 
     def _show(self, run: DagRun, task: TaskInstance) -> None:
         if task.try_number == 0 or task.started_at is None:  # skipped, or its turn has not come
@@ -117,7 +122,7 @@ class RunFollower:
 
     def _refuse_dead_scheduler(self, run: DagRun) -> None:
         if not self.api.scheduler_is_healthy():
-            raise CommandError(
+            raise UnreachableError(
                 f"no scheduler runs at {self.api.url}: {self.start_hint}; {run.run_id} of {run.dag_id} goes on then"
             )
 

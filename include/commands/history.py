@@ -13,7 +13,7 @@ from include.commands.options import AsJson, Name, OfDemo
 from include.commands.version_story import version_story
 from include.commands.warehouse_access import open_warehouse, pipeline_named
 from include.config import PipelineConfig
-from include.errors import CommandError
+from include.errors import WrongCallError
 
 if TYPE_CHECKING:  # half a second to import
     from include.registry.history import VersionHistory
@@ -43,12 +43,10 @@ def history(
     With --version it tells all of one: snapshot, figures, gate, who
     approved what and what they were shown, promotion, rollbacks, and from
     when to when it answered. The same is in the view MODEL_HISTORY.
-
-    Example: ./driftgate history digits --version 2
     """
     output = Output(as_json=as_json)
     if version is not None and limit is not None:
-        raise CommandError("--limit is for the list of versions: leave it out, or --version")
+        raise WrongCallError("--limit is for the list of versions: leave it out, or --version")
     state = LocalState.locate(demo=demo)
     config = pipeline_named(name, state)
     with open_warehouse(config, state) as warehouse:

@@ -18,7 +18,7 @@ from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
 from include.commands.warehouse_access import open_warehouse, pipeline_named
 from include.config import PipelineConfig
-from include.errors import CommandError
+from include.errors import CommandError, WrongCallError
 
 if TYPE_CHECKING:  # half a second to import
     from include.catalog.label_import import ImportedLabels
@@ -66,14 +66,12 @@ def labels(  # noqa: PLR0917  typer calls it, by name
     labelled, too, by a file with the columns relative_path and label (and
     stage, source): the path is as in CURRENT_PREDICTIONS. Either all of a
     file is loaded or nothing, and loading it twice changes nothing.
-
-    Example: ./driftgate labels digits export wanted.csv, then ./driftgate labels digits import wanted.csv
     """
     output = Output(as_json=as_json)
     if action == LabelsAction.IMPORT:
         content = _content_to_import(name, file)
     elif new_classes:
-        raise CommandError("--new-classes is for import")
+        raise WrongCallError("--new-classes is for import")
     _refuse_wrong_file(action, file, as_json=as_json)
     state = LocalState.locate(demo=demo)
     config = pipeline_named(name, state)
@@ -88,7 +86,7 @@ def labels(  # noqa: PLR0917  typer calls it, by name
 
 def _content_to_import(name: str, file: Path | None) -> bytes:
     if file is None:
-        raise CommandError(f"which file? ./driftgate labels {name} import FILE.csv")
+        raise WrongCallError(f"which file? ./driftgate labels {name} import FILE.csv")
     try:
         return file.read_bytes()
     except OSError as error:
@@ -97,11 +95,11 @@ def _content_to_import(name: str, file: Path | None) -> bytes:
 
 def _refuse_wrong_file(action: LabelsAction, file: Path | None, *, as_json: bool) -> None:
     if action == LabelsAction.LIST and file is not None:
-        raise CommandError(f"{file}: say export or import before the file")
+        raise WrongCallError(f"{file}: say export or import before the file")
     if action != LabelsAction.EXPORT:
         return
     if file is None and as_json:
-        raise CommandError("export writes the list to standard output, where --json writes, too: name a FILE")
+        raise WrongCallError("export writes the list to standard output, where --json writes, too: name a FILE")
     if file is not None and file.exists():
         raise CommandError(f"{file} exists, perhaps with labels that are not imported yet: name another file")
 

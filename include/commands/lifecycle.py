@@ -29,8 +29,9 @@ def up(
 ) -> None:
     """Start the embedded warehouse, a mail catcher and Airflow, and let the DAGs run.
 
-    A second time, it says that they run. Everything is kept below .local (or DRIFTGATE_STATE); a generated password
-    guards Airflow. `./driftgate down` ends what this started.
+    A second time, it says that they run. Everything is kept below .local (or
+    DRIFTGATE_STATE); a generated password guards Airflow. `./driftgate down`
+    ends what this started.
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
@@ -40,7 +41,8 @@ def up(
     instance = LocalInstance(state, settings, output.say)
     if set(instance.running()) != set(COMPONENTS):
         output.say("starting the embedded warehouse, a mail catcher and Airflow")
-    started = instance.up()
+    with output.progress("until everything is ready"):
+        started = instance.up()
     if not started:
         output.say("everything runs already")
     with open_airflow(state) as api:
@@ -96,11 +98,13 @@ def release_dags(api: AirflowApi, pipelines: Path, output: Output) -> None:
     if not expected:
         output.say(f"there is no pipeline in {pipelines}", style="yellow")
     deadline = time.monotonic() + DAG_PATIENCE_S
-    while missing := expected - api.dag_ids():
-        if time.monotonic() > deadline:
-            reasons = "; ".join(api.import_errors()) or "its DAG processor tells no error"
-            raise CommandError(f"Airflow has not read {', '.join(sorted(missing))}: {reasons}")
-        time.sleep(_POLL_S)
+    with output.progress("Airflow reads the DAGs") as step:
+        while missing := expected - api.dag_ids():
+            if time.monotonic() > deadline:
+                reasons = "; ".join(api.import_errors()) or "its DAG processor tells no error"
+                raise CommandError(f"Airflow has not read {', '.join(sorted(missing))}: {reasons}")
+            step.show(len(expected) - len(missing), len(expected))
+            time.sleep(_POLL_S)
     for dag_id in sorted(expected):
         api.unpause(dag_id)
 

@@ -1,15 +1,12 @@
 """The verb `status`."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from include.commands.console import Output
 from include.commands.local.instance import LocalInstance
 from include.commands.local.state import LocalState
-from include.commands.options import AsJson, OfDemo
+from include.commands.options import AsJson, MaybeName, OfDemo
 from include.commands.warehouse_access import open_warehouse
 from include.config import BrokenPipeline, PipelineConfig, find_pipelines, load_pipeline_named
 from include.errors import CommandError, WarehouseError
@@ -18,14 +15,14 @@ _N_SHOWN_ALERTS = 5
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A pipeline; by default all of them.")] = None,
+    name: MaybeName = None,
     demo: OfDemo = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what runs, and for each pipeline its champion, what waits, the last drift verdict, and its latest runs."""
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
-    folder = _pipelines_folder(state)
+    folder = state.pipelines_folder
     pipelines = [load_pipeline_named(name, folder)] if name else list(find_pipelines(folder))
     running: tuple[str, ...] = ()
     if state.exists:
@@ -38,10 +35,6 @@ def status(
     for pipeline in described:
         _show(pipeline, output)
     output.result({"running": running, "pipelines": described})
-
-
-def _pipelines_folder(state: LocalState) -> Path | None:
-    return Path(state.read_settings().pipelines) if state.exists else None
 
 
 def _describe(pipeline: PipelineConfig | BrokenPipeline, state: LocalState) -> dict[str, Any]:

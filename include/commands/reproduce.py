@@ -26,9 +26,7 @@ def reproduce(
     On the same machine the weights are the same, to the last bit. If they are
     not, it tells the accuracies of both on the same test images, and what may
     explain it. Nothing is registered, and the champion stays. The exit code is
-    1 only if it could not be compared.
-
-    Example: ./driftgate reproduce digits 3
+    0 whenever it could be compared.
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)

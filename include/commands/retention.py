@@ -14,7 +14,7 @@ from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
 from include.commands.warehouse_access import open_warehouse, pipeline_named, user_name
 from include.config import PipelineConfig
-from include.errors import CommandError
+from include.errors import WrongCallError
 
 if TYPE_CHECKING:  # half a second to import
     from include.catalog.forgetting import FoundImage
@@ -49,8 +49,6 @@ def prune(
     answers that no drift check has judged, and all that is younger than a
     day. Runs may be under way. What is missed later is made again from the
     stages.
-
-    Example: ./driftgate prune digits --dry-run
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
@@ -101,12 +99,10 @@ def forget(  # noqa: PLR0917  typer calls it, by name
     trained on; what a model has learnt from it goes only by training anew.
     The request is a row of RUNS, with a digest in place of the path.
     Interrupted, it goes on when it is run again.
-
-    Example: ./driftgate forget digits 3/0042.png --reason "the person in it asked for it"
     """
     output = Output(as_json=as_json)
     if not yes and (as_json or not sys.stdin.isatty()):
-        raise CommandError("forget erases for good, and there is nobody to ask: say --yes if that is what you want")
+        raise WrongCallError("forget erases for good, and there is nobody to ask: say --yes if that is what you want")
     state = LocalState.locate(demo=demo)
     config = pipeline_named(name, state)
     with open_warehouse(config, state) as warehouse:

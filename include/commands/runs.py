@@ -1,18 +1,19 @@
 """The verbs `train`, `infer` and `rollback`: trigger a run by Airflow's REST API, and follow it to its end."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from include.commands.access import open_airflow, start_hint
 from include.commands.console import Output
-from include.commands.follow import FollowedRun, RunFollower
 from include.commands.local.state import LocalState
 from include.commands.options import AcceptRemovals, AsJson, Name, OfDemo, Verbose
 from include.config import load_pipeline_named
 from include.config_parts import TrainingConfig
+
+if TYPE_CHECKING:  # a tenth of a second to import, which the shell's completion does not have
+    from include.commands.follow import FollowedRun
 
 
 def train(  # noqa: PLR0917  typer calls it, by name
@@ -37,8 +38,6 @@ def train(  # noqa: PLR0917  typer calls it, by name
     """Train a pipeline's classifier, and follow the run. What is not given is as the pipeline file says.
 
     If its DAG is paused, it is unpaused: the run would wait for ever.
-
-    Example: ./driftgate train digits --n-epochs 5 --reason "a quick look"
     """
     given = {
         "n_epochs": n_epochs,
@@ -85,11 +84,11 @@ def rollback(  # noqa: PLR0917  typer calls it, by name
 ) -> None:
     """Make a former champion champion again, and follow the run.
 
-    The answers of every version promoted since then leave CURRENT_PREDICTIONS at once, the restored version's show
-    again; images that only recalled versions had answered are pending, and an inference run that answers them starts by
-    itself. The outcome tells how many labels stay and change. A recalled version comes back when it is named.
-
-    Example: ./driftgate rollback digits --to 1 --reason "takes every 7 for a 1"
+    The answers of every version promoted since then leave CURRENT_PREDICTIONS
+    at once, the restored version's show again; images that only recalled
+    versions had answered are pending, and an inference run that answers them
+    starts by itself. The outcome tells how many labels stay and change. A
+    recalled version comes back when it is named.
     """
     output = Output(as_json=as_json)
     given = {"version": to, "reason": reason}
@@ -105,7 +104,7 @@ def run_dag(
     state: LocalState,
     output: Output,
     verbose: bool = False,
-) -> FollowedRun:
+) -> "FollowedRun":
     """Trigger a pipeline's DAG and follow the run.
 
     Args:
@@ -120,8 +119,9 @@ def run_dag(
         ConfigError: There is no such pipeline, its file is wrong, or a parameter is out of range.
         CommandError: The run cannot be started or followed, or it failed.
     """
-    folder = Path(state.read_settings().pipelines) if state.exists else None
-    config = load_pipeline_named(name, folder)
+    from include.commands.follow import RunFollower
+
+    config = load_pipeline_named(name, state.pipelines_folder)
     dag_id = f"{config.name}_{kind}"
     conf = {parameter: value for parameter, value in given.items() if value is not None}
     config.with_strategy(conf.get("strategy")).with_training(
@@ -138,7 +138,7 @@ def run_dag(
             raise
 
 
-def described(followed: FollowedRun) -> dict[str, Any]:
+def described(followed: "FollowedRun") -> dict[str, Any]:
     """Return a run in the form for --json."""
     run = followed.run
     return {

@@ -11,7 +11,7 @@ from include.commands.local.state import LocalState
 from include.commands.options import AsJson, Name, OfDemo
 from include.commands.warehouse_access import open_warehouse, pipeline_named
 from include.config import PipelineConfig
-from include.errors import CommandError
+from include.errors import WrongCallError
 
 
 class PartChoice(StrEnum):
@@ -42,10 +42,8 @@ def setup(
     storage integrations, database and schema; stages, tables and views;
     and an alert by which Snowflake mails when drift checks stay away.
 
-    The roles are <DATABASE>_<SCHEMA>_OWNER, _PIPELINE (for Airflow's
+    The roles are DATABASE_SCHEMA_OWNER, _PIPELINE (for Airflow's
     connection) and _READER. docs/snowflake.md goes through all of it.
-
-    Example: ./driftgate setup clothing --print --part account
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
@@ -59,7 +57,8 @@ def setup(
             print(script, end="")
         output.result({**place, "part": part.value, "script": script})
         return
-    set_up(name, state, part)
+    with output.progress(f"make what {config.name} needs"):
+        set_up(name, state, part)
     done = {
         PartChoice.ACCOUNT: f"the account has what {config.name} needs; next: ./driftgate setup {name} --part schema",
     }.get(part, f"{config.name} is set up in {config.warehouse.database}.{config.schema_name}")
@@ -88,8 +87,6 @@ def teardown(
     otherwise, and a later setup goes on from there. What other pipelines
     may use stays, too; it says what was removed and what was left. Stop
     the pipeline's DAGs first.
-
-    Example: ./driftgate teardown clothing
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
@@ -111,7 +108,7 @@ def set_up(name: str, state: LocalState, part: PartChoice = PartChoice.ALL) -> P
 
     Raises:
         ConfigError: There is no such pipeline, or its file is wrong.
-        CommandError: There is no warehouse.
+        UnreachableError: There is no warehouse.
         WarehouseError: It refuses a statement.
     """
     config = pipeline_named(name, state)
@@ -126,13 +123,13 @@ def _confirm(config: PipelineConfig, given: str | None, output: Output, *, with_
     """Have the name typed again.
 
     Raises:
-        CommandError: It is another one, or there is nobody to ask.
+        WrongCallError: It is another one, or there is nobody to ask.
     """
     place = f"{config.warehouse.database}.{config.schema_name}"
     what = f"all of {place}, with predictions, ledger, labels and models" if with_answers else f"what {place} is run by"
     if given is None:
         if output.as_json or not sys.stdin.isatty():
-            raise CommandError(f"teardown removes {what}, and there is nobody to ask: say --confirm {config.name}")
+            raise WrongCallError(f"teardown removes {what}, and there is nobody to ask: say --confirm {config.name}")
         given = typer.prompt(f"This removes {what}. Type the pipeline's name to go on", default="", show_default=False)
     if given != config.name:
-        raise CommandError(f"the name is {config.name!r}, not {given!r}: nothing was removed")
+        raise WrongCallError(f"the name is {config.name!r}, not {given!r}: nothing was removed")

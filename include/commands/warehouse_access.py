@@ -7,17 +7,16 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from include.commands.access import start_hint
-from include.commands.airflow_api import URL_VARIABLE
 from include.commands.local.environment import LOOPBACK, process_environment
 from include.commands.local.state import LocalState
 from include.config import PROJECT_ROOT, PipelineConfig, load_pipeline_named
-from include.errors import CommandError
-from include.warehouse.session import Warehouse
+from include.errors import UnreachableError
+
+if TYPE_CHECKING:  # half a second to import
+    from include.warehouse.session import Warehouse
 
 
 def pipeline_named(name: str, state: LocalState) -> PipelineConfig:
@@ -26,7 +25,7 @@ def pipeline_named(name: str, state: LocalState) -> PipelineConfig:
     Raises:
         ConfigError: There is none of this name, or its file is wrong.
     """
-    return load_pipeline_named(name, Path(state.read_settings().pipelines) if state.exists else None)
+    return load_pipeline_named(name, state.pipelines_folder)
 
 
 def user_name() -> str:
@@ -38,18 +37,21 @@ def user_name() -> str:
 
 
 @contextmanager
-def open_warehouse(config: PipelineConfig, state: LocalState) -> Iterator[Warehouse]:
+def open_warehouse(config: PipelineConfig, state: LocalState) -> Iterator["Warehouse"]:
     """Open a session on a pipeline's schema: of the local instance, or of the connection that the environment names.
 
     Raises:
-        CommandError: There is no local instance and no connection in the environment, or the warehouse does not run.
+        UnreachableError: There is no local instance and no connection in the environment, or the warehouse does not
+            run.
         WarehouseError: The warehouse refuses the login.
     """
+    from include.commands.airflow_api import URL_VARIABLE
+
     if state.exists and URL_VARIABLE not in os.environ:
         _refuse_stopped_warehouse(state)
         os.environ.update(process_environment(state, state.read_settings()))
     elif (variable := f"AIRFLOW_CONN_{config.warehouse.conn_id.upper()}") not in os.environ:
-        raise CommandError(
+        raise UnreachableError(
             f"the warehouse is not running: {start_hint(state)}. For another one, set {variable} to its connection"
         )
     import_hooks_quietly()
@@ -61,11 +63,13 @@ def open_warehouse(config: PipelineConfig, state: LocalState) -> Iterator[Wareho
 
 def _refuse_stopped_warehouse(state: LocalState) -> None:
     """Say at once what the connector would say after half a minute."""
+    import httpx
+
     port = state.read_settings().warehouse_port
     try:
         httpx.get(f"http://{LOOPBACK}:{port}/healthz", timeout=30, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
-        raise CommandError(f"the warehouse does not answer at {LOOPBACK}:{port}: {start_hint(state)}") from error
+        raise UnreachableError(f"the warehouse does not answer at {LOOPBACK}:{port}: {start_hint(state)}") from error
 
 
 def import_hooks_quietly() -> None:

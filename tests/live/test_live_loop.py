@@ -25,8 +25,8 @@ from include.warehouse.embedded.server import running_server
 from include.warehouse.identifiers import stage_location
 from include.warehouse.setup import run_setup
 from tests.child_processes import was_killed
+from tests.loop_pipelines import COLOURS, Pipeline, put_shades
 from tests.tasks_in_processes import do_all_tasks
-from tests.unit.test_killed_tasks import COLOURS, Pipeline, put_shades
 
 CONNECTION = "DRIFTGATE_LIVE_CONN"
 

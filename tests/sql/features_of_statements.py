@@ -10,7 +10,9 @@ A feature is a line of text:
 - `operator ::`: an operator, or another sign that is more than a comma, a bracket or a dot.
 """
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -36,13 +38,24 @@ def features_of(sql: str) -> set[str]:
     Raises:
         ValueError: It is no statement of the snowflake dialect.
     """
-    parsed = _linter().parse_string(sql)
-    variant = parsed.root_variant()
-    if variant is None or parsed.violations or variant.tree is None or "unparsable" in variant.tree.type_set():
-        raise ValueError(f"sqlfluff cannot parse: {parsed.violations or sql}")
-    [statement] = [found.segments[0] for found in variant.tree.recursive_crawl("statement", recurse_into=False)]
-    kind = _kind(statement)
-    return {f"statement {kind}", *_inside(statement, kind, "query" if statement.type in _QUERIES else kind)}
+    with _uncollected():
+        parsed = _linter().parse_string(sql)
+        variant = parsed.root_variant()
+        if variant is None or parsed.violations or variant.tree is None or "unparsable" in variant.tree.type_set():
+            raise ValueError(f"sqlfluff cannot parse: {parsed.violations or sql}")
+        [statement] = [found.segments[0] for found in variant.tree.recursive_crawl("statement", recurse_into=False)]
+        kind = _kind(statement)
+        return {f"statement {kind}", *_inside(statement, kind, "query" if statement.type in _QUERIES else kind)}
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let nobody look for garbage meanwhile: among all the objects of a tree, that is a fifth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _kind(statement: Any) -> str:

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from include.warehouse.embedded.server import RunningServer, running_server
+from include.warehouse.embedded.server import RunningServer
 from tests.child_processes import was_killed
 from tests.disturbed_tasks import TOLD, try_disturbed
+from tests.loop_pipelines import Pipeline, connection_to, made_by_setup, set_up
 from tests.sql.statement_files import file_of
-from tests.tasks_in_processes import TASKS, do_all_tasks
-from tests.unit.test_killed_tasks import IDLE_TRANSACTION_S, Pipeline, made_by_setup, put_shades, set_up
+from tests.tasks_in_processes import TASKS
 from tests.warehouse_proxy import Asked, Fault, Proxy, running_proxy
 
 pytestmark = pytest.mark.slow
@@ -108,36 +108,6 @@ class Disturbance:
         return Fault.CUT_AFTER if self._failure.is_lost_after else self._failure.fault
 
 
-@pytest.fixture(scope="module")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stages")
-    put_shades(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A warehouse that hands out signed URLs, and soon rolls back what a client that is gone has left open."""
-    root = tmp_path_factory.mktemp("disturbed")
-    options = {"user": "me", "password": "my password", "idle_transaction_s": IDLE_TRANSACTION_S}
-    with running_server(root, **options) as server, pytest.MonkeyPatch.context() as patched:
-        patched.setenv("AIRFLOW_CONN_IMPATIENT", connection_to(server.port))
-        patched.setenv("SNOWFLAKE_DISABLE_PLATFORM_DETECTION", "true")
-        yield server
-
-
-def connection_to(port: int) -> str:
-    extra = {"account": "embedded", "host": "127.0.0.1", "port": port, "protocol": "http"}
-    return json.dumps({"conn_type": "snowflake", "login": "me", "password": "my password", "extra": extra})
-
-
-@pytest.fixture(scope="module")
-def undisturbed(stages: Path, server: RunningServer) -> Iterator[Pipeline]:
-    with set_up("undisturbed", stages) as pipeline:
-        assert not was_killed(do_all_tasks, pipeline.config.to_json(), stages / "undisturbed", errors=stages / "errors")
-        yield pipeline
-
-
 class Told(NamedTuple):
     """What was found after a try."""
 
@@ -158,15 +128,15 @@ class Disturbed(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def disturbed(stages: Path, server: RunningServer) -> Iterator[Disturbed]:
-    with set_up("disturbed", stages) as pipeline, running_proxy(server) as (proxy, port):
+def disturbed(loop_stages: Path, loop_server: RunningServer) -> Iterator[Disturbed]:
+    with set_up("disturbed", loop_stages) as pipeline, running_proxy(loop_server) as (proxy, port):
         tries = []
         for work in TASKS:
             for number, failure in enumerate([*FAILURES.get(work.__name__, ()), None], start=1):
                 proxy.choose_fault = Disturbance(failure)
-                arguments = (work, pipeline.config.to_json(), number, stages / "disturbed", connection_to(port))
-                assert not was_killed(try_disturbed, *arguments, errors=stages / "errors")
-                told = _told(work, pipeline, stages / "disturbed" / TOLD)
+                arguments = (work, pipeline.config.to_json(), number, loop_stages / "disturbed", connection_to(port))
+                assert not was_killed(try_disturbed, *arguments, errors=loop_stages / "errors")
+                told = _told(work, pipeline, loop_stages / "disturbed" / TOLD)
                 assert failure or not told.error, f"{work.__name__} failed: {told.error}"
                 tries.append(told)
         yield Disturbed(pipeline, proxy, tries)

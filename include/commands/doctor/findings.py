@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from include.config import PipelineConfig
 from include.errors import DriftgateError
-from include.warehouse.identifiers import pipeline_identifiers
-from include.warehouse.session import Warehouse
-from include.warehouse.statements import Statement, script_of
+
+if TYPE_CHECKING:  # half a second to import
+    from include.warehouse.session import Warehouse
+    from include.warehouse.statements import Statement
 
 State = Literal["ok", "missing", "skipped"]
 
@@ -31,10 +32,13 @@ class Patient:
     """A pipeline whose warehouse can be asked."""
 
     config: PipelineConfig
-    warehouse: Warehouse
+    warehouse: "Warehouse"
 
-    def script(self, *statements: Statement) -> str:
+    def script(self, *statements: "Statement") -> str:
         """Return statements as somebody can run them in a worksheet."""
+        from include.warehouse.identifiers import pipeline_identifiers
+        from include.warehouse.statements import script_of
+
         return script_of(statements, pipeline_identifiers(self.config)).strip()
 
 

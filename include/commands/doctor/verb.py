@@ -27,8 +27,6 @@ def doctor(name: Name, demo: OfDemo = False, as_json: AsJson = False) -> None:
     champion's files. It changes nothing but the stages' directory tables,
     which it refreshes as each run does. The exit code is 1 if something is
     missing.
-
-    Example: ./driftgate doctor digits
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)

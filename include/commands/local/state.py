@@ -168,6 +168,11 @@ class LocalState:
         """Whether an instance was ever started here."""
         return self._settings_file.exists()
 
+    @property
+    def pipelines_folder(self) -> Path | None:
+        """The folder of the instance's pipeline files; None where there is no instance, and the project's are meant."""
+        return Path(self.read_settings().pipelines) if self.exists else None
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other commands from starting or stopping this instance meanwhile.

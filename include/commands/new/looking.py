@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.commands.console import printable
+from include.commands.console import Output, printable
 from include.commands.new.headers import Headers
 from include.commands.new.sources import FileOfSource, Listing, Source
-from include.commands.progress import counted
 from include.config import PipelineConfig
 from include.errors import CommandError
 
@@ -63,13 +62,16 @@ class Looked:
         return f"{config.store_url}/{path}", report
 
 
-def look_at_sources(sources: tuple[Source, Source], listings: tuple[Listing, Listing], pattern: str) -> Looked:
+def look_at_sources(
+    sources: tuple[Source, Source], listings: tuple[Listing, Listing], pattern: str, output: Output
+) -> Looked:
     """Decode all images, labelled and new.
 
     Args:
         sources: Where they come from.
         listings: The files of each.
         pattern: Where a path has its class.
+        output: Where it is shown how far it is.
 
     Raises:
         CommandError: Nothing can be trained on: no image, no class, one class, or nothing readable.
@@ -88,8 +90,8 @@ def look_at_sources(sources: tuple[Source, Source], listings: tuple[Listing, Lis
 
     files = [ImageFile(training.files[place].path, labels[place], training.files[place].url) for place in kept]
     files += [ImageFile(file.path, None, file.url) for file in incoming.files]
-    with counted("looking at images", len(files)) as progress:
-        found = look_at_files(files, refresh=refresh, progress=progress)
+    with output.progress("looking at images") as step:
+        found = look_at_files(files, refresh=refresh, progress=lambda n_done: step.show(n_done, len(files)))
     _refuse_unreadable(found, sources[0])
     notes = [*training.notes, *incoming.notes]
     if n_labelled < len(labels):

@@ -24,7 +24,7 @@ from include.commands.options import AsJson, OfDemo
 from include.commands.warehouse_access import open_warehouse
 from include.config import STORE_VARIABLE, BrokenPipeline, PipelineConfig, find_pipelines, pipelines_folder
 from include.config_types import Email, PatternOfBoth
-from include.errors import CommandError
+from include.errors import CommandError, WrongCallError
 
 if TYPE_CHECKING:  # the connector
     from include.warehouse.session import Warehouse
@@ -61,8 +61,6 @@ def new(  # noqa: PLR0917  typer calls it, by name
     Every image is decoded once, and none is changed. A report shows
     classes, copies, unreadable files, unusual images, and pictures of each
     class; the file has a reason beside each line. None is overwritten.
-
-    Example: ./driftgate new shirts --training ~/shirts/train --incoming ~/shirts/new
     """
     output = Output(as_json=as_json)
     state = LocalState.locate(demo=demo)
@@ -73,7 +71,7 @@ def new(  # noqa: PLR0917  typer calls it, by name
     given = Answers(None if email is None else _valid(Email, email, "--email"), flip)
     os.environ.setdefault(STORE_VARIABLE, str(state.store))  # where the tasks will look, too
     with listed(*sources, partial(_session, name, state)) as listings:
-        looked = look_at_sources(sources, listings, pattern)
+        looked = look_at_sources(sources, listings, pattern, output)
         answers = given if yes or as_json or not sys.stdin.isatty() else ask(given)
         text = pipeline_text(name, sources, looked, pattern, answers)
         config = PipelineConfig.model_validate(yaml.safe_load(text))
@@ -106,13 +104,13 @@ def _target(name: str, state: LocalState) -> Path:
     """Return where the pipeline file is to be.
 
     Raises:
-        CommandError: A pipeline cannot have this name, or one has it.
+        WrongCallError: A pipeline cannot have this name, or one has it.
     """
     stages = {"training": {"name": "A"}, "incoming": {"name": "B"}}
     try:
         PipelineConfig.model_validate({"name": yaml.safe_load(name), "stages": stages})
     except (ValidationError, yaml.YAMLError) as error:
-        raise CommandError(
+        raise WrongCallError(
             f"{printable(name)!r} cannot be a pipeline's name: small letters, digits and _, a letter first, no "
             "reserved word of Snowflake or YAML, as in shirts"
         ) from error
@@ -134,15 +132,15 @@ def _valid(kind: Any, value: str, option: str) -> str:
     """Return an option's value as the pipeline file may have it.
 
     Raises:
-        CommandError: It may not.
+        WrongCallError: It may not.
     """
     try:
         valid: str = TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         reason = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-        raise CommandError(f"{option} {printable(value)}: {reason}") from error
+        raise WrongCallError(f"{option} {printable(value)}: {reason}") from error
     if option == "--labels" and "(?P<label>" not in valid:
-        raise CommandError(f"--labels {printable(value)}: needs a group (?P<label>…) for the class")
+        raise WrongCallError(f"--labels {printable(value)}: needs a group (?P<label>…) for the class")
     return valid
 
 
@@ -164,7 +162,7 @@ def _write(target: Path, text: str) -> None:
     """Write the pipeline file, unless one came meanwhile.
 
     Raises:
-        CommandError: It cannot be written.
+        WrongCallError: It cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

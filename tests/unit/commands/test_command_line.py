@@ -34,27 +34,53 @@ def call(*arguments: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "code", "told"),
     [
-        (["train", "digits"], "Airflow is not running: ./driftgate up starts it"),
-        (["infer", "digits", "--demo"], "Airflow is not running: ./driftgate demo starts it"),
-        (["setup", "digits"], "the warehouse is not running: ./driftgate up starts it"),
-        (["train", "digit"], "there is no pipeline 'digit' in "),
-        (["setup", "digit"], "there are: digits"),
+        (["train", "digits"], 3, "Airflow is not running: ./driftgate up starts it"),
+        (["infer", "digits", "--demo"], 3, "Airflow is not running: ./driftgate demo starts it"),
+        (["setup", "digits"], 3, "the warehouse is not running: ./driftgate up starts it"),
+        (["train", "digit"], 2, "there is no pipeline 'digit' in "),
+        (["setup", "digit"], 2, "did you mean 'digits'?"),
+        (["history", "clothing"], 2, "there are: digits"),
+        (["train", "digits", "--n-epochs", "0"], 1, "training.n_epochs: "),
+        (["labels", "digits", "import"], 2, "which file? ./driftgate labels digits import FILE.csv"),
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_line(capsys, arguments, told, monkeypatch):
+def test_what_cannot_be_done_is_told_in_one_line(capsys, arguments, code, told, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_WAREHOUSE", raising=False)
     if "--demo" in arguments:  # the demo's pipelines are not there either, until it has run
         shutil.copytree(os.environ["DRIFTGATE_PIPELINES"], Path(os.environ["DRIFTGATE_STATE"]) / "demo" / "pipelines")
 
-    assert call(*arguments) == 1
+    assert call(*arguments) == code
 
     shown = capsys.readouterr()
     assert shown.err.startswith("error: ")
     assert told in shown.err
     assert len(shown.err.splitlines()) == 1
     assert shown.out == ""
+
+
+def test_with_json_an_error_is_json_too(capsys):
+    assert call("train", "digits", "--json") == 3
+
+    shown = capsys.readouterr()
+    error = json.loads(shown.out)
+    assert error == {"error": "Airflow is not running: ./driftgate up starts it", "exit_code": 3}
+    assert error["error"] in shown.err
+
+
+def test_a_defect_is_told_in_one_line_with_what_shows_more(capsys, monkeypatch):
+    def broken(*arguments: object, **options: object) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr("include.commands.runs.run_dag", broken)
+
+    assert call("train", "digits") == 70
+
+    shown = capsys.readouterr().err
+    assert "KeyError: 'a defect'" in shown
+    assert "./driftgate --debug" in shown
+    assert len(shown.splitlines()) == 1
 
 
 def test_debug_shows_where_an_error_comes_from():

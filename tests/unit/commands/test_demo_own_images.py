@@ -110,7 +110,7 @@ def test_help_says_how_the_folder_is_laid_out(capsys):
 
     shown = capsys.readouterr().out
     assert "--dataset" in shown
-    assert "train/<class>/*" in shown
+    assert "train/CLASS/IMAGE" in shown
 
 
 def test_images_and_file_are_the_demo_s_own_and_the_folder_stays_as_it_is(tmp_path, plot, capsys):

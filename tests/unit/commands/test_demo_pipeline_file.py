@@ -145,7 +145,7 @@ def test_names_of_folders_and_classes_cannot_leave_their_comment(tmp_path, name)
 
 def test_torch_is_not_imported_to_look_for_a_gpu():
     program = "import sys; from include.commands.new.machine import this_machine; print(this_machine().n_cores > 0)"
-    program += "; from include.commands.demo import verb; print('torch' in sys.modules, 'PIL' in sys.modules)"
+    program += "; from include.commands.demo import telling; print('torch' in sys.modules, 'PIL' in sys.modules)"
 
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 

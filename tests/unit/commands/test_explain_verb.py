@@ -127,5 +127,5 @@ def test_a_misspelt_path_is_told_with_the_most_similar_ones(capsys, config, seen
 
 
 def test_an_unknown_pipeline_and_a_missing_path_are_told(capsys, config):
-    assert run(capsys, "explain", "digit", "a.png")[0] == 1
+    assert run(capsys, "explain", "digit", "a.png")[0] == 2
     assert run(capsys, "explain", config.name)[0] == 2

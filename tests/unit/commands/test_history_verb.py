@@ -121,7 +121,7 @@ def test_without_a_version_it_says_how_to_make_one(capsys, config):
     ("arguments", "code", "told"),
     [
         (["--version", "7"], 1, "has no version 7: the latest is version 4"),
-        (["--version", "1", "--limit", "2"], 1, "--limit is for the list of versions"),
+        (["--version", "1", "--limit", "2"], 2, "--limit is for the list of versions"),
         (["--version", "0"], 2, "Usage"),
         (["--limit", "none"], 2, "Usage"),
     ],
@@ -137,4 +137,4 @@ def test_a_wrong_call_is_told(capsys, config, lived, arguments, code, told):
 def test_an_unknown_pipeline_is_told(capsys):
     code, told = run(capsys, "history", "digit")
 
-    assert (code, "there is no pipeline 'digit'" in told.err) == (1, True)
+    assert (code, "there is no pipeline 'digit'" in told.err) == (2, True)

@@ -146,24 +146,24 @@ def test_what_was_replaced_since_it_was_shown_is_told(capsysbinary, config, aske
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "code", "told"),
     [
-        (["import"], "which file? ./driftgate labels"),
-        (["import", "nowhere.csv"], "nowhere.csv cannot be read: No such file"),
-        (["import", "."], ". cannot be read: Is a directory"),
-        (["export", "kept.csv"], "kept.csv exists, perhaps with labels that are not imported yet"),
-        (["export", "no/such/folder.csv"], "no/such/folder.csv cannot be written: No such file"),
-        (["export", "--json"], "name a FILE"),
-        (["list", "a.csv"], "a.csv: say export or import before the file"),
-        (["export", "a.csv", "--new-classes"], "--new-classes is for import"),
+        (["import"], 2, "which file? ./driftgate labels"),
+        (["import", "nowhere.csv"], 1, "nowhere.csv cannot be read: No such file"),
+        (["import", "."], 1, ". cannot be read: Is a directory"),
+        (["export", "kept.csv"], 1, "kept.csv exists, perhaps with labels that are not imported yet"),
+        (["export", "no/such/folder.csv"], 1, "no/such/folder.csv cannot be written: No such file"),
+        (["export", "--json"], 2, "name a FILE"),
+        (["list", "a.csv"], 2, "a.csv: say export or import before the file"),
+        (["export", "a.csv", "--new-classes"], 2, "--new-classes is for import"),
     ],
 )
-def test_a_wrong_call_is_told_and_changes_nothing(capsysbinary, config, tmp_path, arguments, told):
+def test_a_wrong_call_is_told_and_changes_nothing(capsysbinary, config, tmp_path, arguments, code, told):
     (tmp_path / "kept.csv").write_text("mine", encoding="utf-8")
 
-    code, _, err = run(capsysbinary, "labels", config.name, *arguments)
+    ended, _, err = run(capsysbinary, "labels", config.name, *arguments)
 
-    assert code == 1
+    assert ended == code
     assert told in err
     assert (tmp_path / "kept.csv").read_text(encoding="utf-8") == "mine"
 

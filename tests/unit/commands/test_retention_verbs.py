@@ -145,7 +145,7 @@ def test_forget_as_json(capsys, config, image):
 def test_without_anybody_to_ask_forget_wants_yes(capsys, config, image, query, option):
     code, told = run(capsys, "forget", config.name, image, *option)
 
-    assert code == 1
+    assert code == 2
     assert "say --yes" in told.err
     assert query("SELECT COUNT(*) FROM PREDICTIONS") == [(1,)]
 

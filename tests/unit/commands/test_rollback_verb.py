@@ -119,7 +119,7 @@ def test_a_wrong_call_has_exit_code_2(capsys, arguments, told):
 
 
 def test_without_airflow_it_says_what_starts_it(capsys):
-    assert call("digits", "--reason", "bad") == 1
+    assert call("digits", "--reason", "bad") == 3
     assert "Airflow is not running: ./driftgate up starts it" in capsys.readouterr().err
 
 

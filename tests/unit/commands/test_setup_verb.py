@@ -57,5 +57,5 @@ def test_two_parts_then_a_teardown_that_says_what_it_did(capsys, config):
 def test_without_the_name_nothing_is_removed(capsys, config, arguments, told):
     code, shown = run(capsys, "teardown", config.name, *arguments)
 
-    assert code == 1
+    assert code == 2
     assert told in shown.err
