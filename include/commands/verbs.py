@@ -60,7 +60,7 @@ VERBS = (
         "Look at your images, and write a pipeline file that fits.",
         (
             "new shirts --training ~/shirts/train --incoming ~/shirts/new",
-            "new shirts --training @IMAGES.VISION.TRAINING --incoming @IMAGES.VISION.INCOMING --yes",
+            "new shirts --training @DB.VISION.TRAIN --incoming @DB.VISION.NEW",
         ),
     ),
     Verb(

@@ -36,7 +36,7 @@ def new(  # noqa: PLR0917  typer calls it, by name
         str,
         typer.Option(
             metavar="DIR_OR_STAGE",
-            help="Labelled images, a folder for each class: a folder, or a stage as @DATABASE.SCHEMA.STAGE/folder.",
+            help="Labelled images, a folder for each class: a folder, or a stage as @DB.SCHEMA.STAGE/folder.",
         ),
     ],
     incoming: Annotated[
@@ -104,7 +104,8 @@ def _target(name: str, state: LocalState) -> Path:
     """Return where the pipeline file is to be.
 
     Raises:
-        WrongCallError: A pipeline cannot have this name, or one has it.
+        WrongCallError: A pipeline cannot have this name.
+        CommandError: One has it.
     """
     stages = {"training": {"name": "A"}, "incoming": {"name": "B"}}
     try:
@@ -162,7 +163,7 @@ def _write(target: Path, text: str) -> None:
     """Write the pipeline file, unless one came meanwhile.
 
     Raises:
-        WrongCallError: It cannot be written.
+        CommandError: It cannot be written.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
