@@ -81,7 +81,6 @@ def render_page(found: LookedAt, report: DatasetReport, head: PageHead, *, evide
         head=head,
         at=datetime.now(UTC),
         report=report,
-        worst=report.advice[0].level if report.advice else "fine",
         bars=_bars(shown),
         n_other_classes=len(report.classes) - len(shown),
         sides=[side for side in _SIDES if any(side in row.n_by_side for row in report.classes)],
