@@ -76,4 +76,4 @@ class Step:
 
     def show(self, n_done: int, total: int) -> None:
         """Show how much is done, of how much."""
-        self.progress.update(self.task, completed=n_done, total=None, count=f"{n_done:,} of {total:,}")
+        self.progress.update(self.task, completed=n_done, total=total, count=f"{n_done:,} of {total:,}")

@@ -60,7 +60,7 @@ VERBS = (
         "Look at your images, and write a pipeline file that fits.",
         (
             "new shirts --training ~/shirts/train --incoming ~/shirts/new",
-            "new shirts --training @SHIRTS.VISION.PHOTOS/train --incoming @SHIRTS.VISION.PHOTOS/new --yes",
+            "new shirts --training @DB.VISION.TRAIN --incoming @DB.VISION.NEW",
         ),
     ),
     Verb(
@@ -130,18 +130,18 @@ VERBS = (
         ("status", "status digits", "status --json"),
     ),
     Verb(
-        "dataset",
-        "dataset",
-        VerbGroup.LOOK,
-        "Show what the newest data set is like, and make its report.",
-        ("dataset clothing", "dataset clothing --evidently"),
-    ),
-    Verb(
         "history",
         "history",
         VerbGroup.LOOK,
         "Show every version, who let it in, and when it was champion.",
         ("history digits", "history digits --version 2"),
+    ),
+    Verb(
+        "dataset",
+        "dataset",
+        VerbGroup.LOOK,
+        "Show what the newest data set is like: classes, copies, outliers.",
+        ("dataset digits", "dataset digits --evidently"),
     ),
     Verb(
         "explain",

@@ -32,11 +32,9 @@ class Advice(NamedTuple):
 class Found(NamedTuple):
     """What advice is drawn from."""
 
-    n_labelled: int
-    """Readable or not."""
-    n_unreadable: int
-    """Of all images, labelled or new."""
     n_images: int
+    """Labelled or new, readable or not."""
+    n_unreadable: int
     classes: Sequence[ClassRow]
     balance: Balance | None
     same: Sequence[Group]

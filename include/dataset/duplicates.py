@@ -121,5 +121,9 @@ def _ordered(images: Sequence[DatasetImage], groups: Iterable[Sequence[int]], *,
         labels = {label for place in places if (label := images[place].label) is not None}
         sides = {images[place].side for place in places}
         found.append(Group(places, is_same_file, tuple(sorted(labels)), tuple(sorted(sides))))
-    # Those that do harm come first: a picture in two classes, then one on two sides.
-    return sorted(found, key=lambda of: (-(len(of.labels) > 1), -(len(of.sides) > 1), -len(of.places), of.places))
+    return most_harmful_first(found)
+
+
+def most_harmful_first(groups: Iterable[Group]) -> list[Group]:
+    """Return groups in an order: a picture in several classes, one on several sides, then the largest."""
+    return sorted(groups, key=lambda of: (len(of.labels) < 2, len(of.sides) < 2, -len(of.places), of.places))

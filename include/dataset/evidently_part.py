@@ -7,7 +7,7 @@ from include.dataset.images import NEW, DatasetImage
 from include.evidently_pages import as_html, quiet_evidently, without_tags
 
 if TYPE_CHECKING:  # seconds to import
-    import pandas as pd
+    from evidently import Dataset
 
 _CLASS = "class"
 _NUMBERS = ("width", "height", "brightness", "contrast", "sharpness")
@@ -21,21 +21,22 @@ def evidently_page(images: Sequence[DatasetImage]) -> str:
     labelled = [image for image in images if image.side != NEW and image.statistics is not None]
     new = [image for image in images if image.side == NEW and image.statistics is not None]
     with quiet_evidently():
-        from evidently import DataDefinition, Dataset, Report
-        from evidently.presets import DataSummaryPreset
+        from evidently import Report
+        from evidently.presets import ValueStats
 
-        numbers = DataDefinition(numerical_columns=list(_NUMBERS))
-        both = DataDefinition(numerical_columns=list(_NUMBERS), categorical_columns=[_CLASS])
-        report = Report([DataSummaryPreset()], include_tests=False)
-        if labelled and new:
-            current, reference = (Dataset.from_pandas(_frame(side)[[*_NUMBERS]], numbers) for side in (new, labelled))
-            return as_html(report.run(current, reference))
-        return as_html(report.run(Dataset.from_pandas(_frame(labelled or new), both), None))
+        # New images have no class that could be shown beside the labelled ones'.
+        columns = list(_NUMBERS) if labelled and new else [_CLASS, *_NUMBERS]
+        report = Report([ValueStats(column=column) for column in columns], include_tests=False)
+        reference = _dataset(labelled, columns) if labelled and new else None
+        return as_html(report.run(_dataset(new or labelled, columns), reference))
 
 
-def _frame(images: Sequence[DatasetImage]) -> "pd.DataFrame":
+def _dataset(images: Sequence[DatasetImage], columns: Sequence[str]) -> "Dataset":
     import pandas as pd
+    from evidently import DataDefinition, Dataset
 
     frame = pd.DataFrame([vars(image.statistics) for image in images])
     frame[_CLASS] = [without_tags(image.label or "none") for image in images]
-    return frame
+    categories = [column for column in columns if column == _CLASS]
+    definition = DataDefinition(numerical_columns=list(_NUMBERS), categorical_columns=categories)
+    return Dataset.from_pandas(frame[list(columns)], data_definition=definition)

@@ -36,14 +36,14 @@ def look_at_files(
     files: Sequence[ImageFile],
     *,
     refresh: Callable[[int], str] | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> LookedAt:
     """Read and decode files, in parallel, and tell on which side of a split the labelled ones would be.
 
     Args:
         files: The files.
         refresh: Returns a new URL for the place of a file whose URL has expired.
-        progress: Called with the number of files that have been looked at, and of all.
+        progress: Called with how many files have been looked at.
 
     Raises:
         DecoderError: The decoding processes do not start.
@@ -55,7 +55,7 @@ def look_at_files(
         for batch in batches:
             found += _described(files, batch)
             maker.add([image.index for image in batch.images], batch.pixels[[image.row for image in batch.images]])
-            progress(len(found), len(files))
+            progress(len(found))
     log.info("looked at %d files in %.1f s", len(files), time.monotonic() - started)
     return LookedAt(images=_with_sides(found), fingerprints=maker.done(), pictures=_FilePictures(files, refresh))
 

@@ -25,10 +25,11 @@ class _Shown(NamedTuple):
 
 _SHOWN = (
     _Shown("Shorter side", "pixels", lambda look: min(look.width, look.height), "{:,.0f}", is_logarithmic=True),
+    _Shown("Longer side", "pixels", lambda look: max(look.width, look.height), "{:,.0f}", is_logarithmic=True),
     _Shown("Width to height", "1 is a square", lambda look: look.width / look.height, "{:.2f}", is_logarithmic=True),
     _Shown("Brightness", "0 is black, 1 is white", lambda look: look.brightness, "{:.2f}"),
     _Shown("Contrast", "0 is one grey", lambda look: look.contrast, "{:.2f}"),
-    _Shown("Sharpness", "low is blurred", lambda look: max(look.sharpness, _LEAST), "{:.3g}", is_logarithmic=True),
+    _Shown("Sharpness", "low is blurred", lambda look: max(look.sharpness, _LEAST), "{:.4f}", is_logarithmic=True),
 )
 
 

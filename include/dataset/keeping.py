@@ -3,11 +3,13 @@
 import logging
 import time
 
+from include.catalog.forgotten import read_forgotten
 from include.config import PipelineConfig
 from include.dataset.frozen import look_at_snapshot
 from include.dataset.images import LookedAt
 from include.dataset.page import PageHead, render_page
 from include.dataset.report import DatasetReport, report_on
+from include.errors import ForgottenMeanwhileError
 from include.store.files import FileStore
 from include.store.reports import dataset_path
 from include.warehouse.session import Warehouse
@@ -41,10 +43,18 @@ def keep_snapshot_report(
 
     Raises:
         StoreError: Pixels are gone since they were decoded, or the page cannot be written.
+        ForgottenMeanwhileError: An image that it shows may have been forgotten meanwhile; there is no report.
     """
+    forgotten = read_forgotten(warehouse).versions
     found = look_at_snapshot(warehouse, store, snapshot_id=snapshot_id, preprocessing=config.preprocessing)
     head = PageHead(name=config.name, about=f"snapshot {snapshot_id[:12]}")
-    return keep_report(store, found, head, path=dataset_path(snapshot_id), with_evidently=with_evidently)
+    path = dataset_path(snapshot_id)
+    report = keep_report(store, found, head, path=path, with_evidently=with_evidently)
+    # Whoever forgets an image says so first and deletes the reports then: one that was written after that is seen here.
+    if read_forgotten(warehouse).versions != forgotten:
+        store.delete(path)
+        raise ForgottenMeanwhileError("an image was forgotten while the report on its data set was made: make it again")
+    return report
 
 
 def keep_report(store: FileStore, found: LookedAt, head: PageHead, *, path: str, with_evidently: bool) -> DatasetReport:

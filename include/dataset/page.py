@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from include.dataset.classes import ClassRow
-from include.dataset.duplicates import Group
+from include.dataset.duplicates import Group, most_harmful_first
 from include.dataset.histograms import histograms
 from include.dataset.images import NEW, DatasetImage, LookedAt
 from include.dataset.report import DatasetReport
@@ -25,7 +25,7 @@ _N_CLASSES, _N_SMALLEST = 30, 10
 """Of so many classes bars and pictures are shown, the last so many of them the smallest ones."""
 _N_PICTURES = 12
 """Of a class, and of images that are unusual in one way."""
-_N_GROUPS, _N_OF_GROUP = 18, 4
+_N_GROUPS, _N_OF_GROUP = 18, 3
 _N_UNREADABLE = 50
 _SIDES = ("train", "validation", "test", NEW)
 
@@ -66,7 +66,7 @@ def render_page(found: LookedAt, report: DatasetReport, head: PageHead, *, evide
     """
     shown = _shown_classes(report.classes)
     by_class = _pictured(found.images, {row.label for row in shown})
-    groups = [*report.same, *report.near]
+    groups = most_harmful_first([*report.same, *report.near])
     pictured = groups[:_N_GROUPS]
     outliers = [(of.title, len(of.places), of.places[:_N_PICTURES]) for of in report.outliers]
     places = [place for of_class in by_class.values() for place in of_class]
@@ -81,7 +81,6 @@ def render_page(found: LookedAt, report: DatasetReport, head: PageHead, *, evide
         head=head,
         at=datetime.now(UTC),
         report=report,
-        worst=report.advice[0].level if report.advice else "fine",
         bars=_bars(shown),
         n_other_classes=len(report.classes) - len(shown),
         sides=[side for side in _SIDES if any(side in row.n_by_side for row in report.classes)],

@@ -87,5 +87,5 @@ def report_on(found: LookedAt) -> DatasetReport:
         near=near,
         outliers=outliers,
         unreadable=unreadable,
-        advice=advise(Found(len(images) - n_new, len(unreadable), len(images), classes, balance, same, near, outliers)),
+        advice=advise(Found(len(images), len(unreadable), classes, balance, same, near, outliers)),
     )

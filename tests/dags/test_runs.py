@@ -10,6 +10,7 @@ from dag_runs import Mailbox, kinds, ran, states, text
 
 from include.errors import IncompleteWriteError, ModelError
 from include.models import fitting
+from include.store.files import FileStore
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +20,7 @@ Run = Callable[..., Any]
 
 
 def test_from_staged_images_to_answers_in_the_warehouse(
-    pictures: None, run: Run, query: Query, put_image: PutImage
+    pictures: None, run: Run, query: Query, put_image: PutImage, store: FileStore
 ) -> None:
     put_image("red/broken.png", colour=(1, 1, 1)).write_bytes(b"")
     put_image("broken.png", colour=(1, 1, 1), stage="new").write_bytes(b"\x89PNG\r\n")
@@ -32,7 +33,9 @@ def test_from_staged_images_to_answers_in_the_warehouse(
     assert query("SELECT VERSION, FROM_VERSION FROM MODEL_EVENTS WHERE EVENT = 'PROMOTED'") == [(1, None)]
     assert query("SELECT CONFIG:training.n_epochs::INT, REASON FROM RUNS") == [(15, "it's the first")]
     assert query("SELECT OUTCOME FROM RUNS")[0][0].startswith("version 1 is champion: test accuracy 1.000")
-    assert query("SELECT N_IMAGES FROM SNAPSHOTS") == [(61,)]
+    [(snapshot_id, n_images)] = query("SELECT SNAPSHOT_ID, N_IMAGES FROM SNAPSHOTS")
+    assert n_images == 61
+    assert "red/broken.png</td><td>is empty" in store.read(f"datasets/{snapshot_id}.html").decode()
     assert query("SELECT METRICS:n_images::INT > 0, METRICS:accuracy::FLOAT, TEMPERATURE > 0 FROM MODEL_VERSIONS") == [
         (True, 1.0, True)
     ]

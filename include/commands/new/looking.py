@@ -71,7 +71,7 @@ def look_at_sources(
         sources: Where they come from.
         listings: The files of each.
         pattern: Where a path has its class.
-        output: Where it is shown how far it has come.
+        output: Where it is shown how far it is.
 
     Raises:
         CommandError: Nothing can be trained on: no image, no class, one class, or nothing readable.
@@ -91,7 +91,7 @@ def look_at_sources(
     files = [ImageFile(training.files[place].path, labels[place], training.files[place].url) for place in kept]
     files += [ImageFile(file.path, None, file.url) for file in incoming.files]
     with output.progress("looking at images") as step:
-        found = look_at_files(files, refresh=refresh, progress=step.show)
+        found = look_at_files(files, refresh=refresh, progress=lambda n_done: step.show(n_done, len(files)))
     _refuse_unreadable(found, sources[0])
     notes = [*training.notes, *incoming.notes]
     if n_labelled < len(labels):

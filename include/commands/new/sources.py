@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 from include.commands.console import printable
 from include.commands.new.image_files import ImageFiles
 from include.config_types import STAGE_URL
-from include.errors import CommandError
+from include.errors import CommandError, WrongCallError
 from include.warehouse.identifiers import quote_identifier
 from include.warehouse.session import Warehouse
 
@@ -74,12 +74,14 @@ def source_of(given: str) -> Source:
     """Return what a user means by DIR_OR_STAGE.
 
     Raises:
-        CommandError: It is neither a stage's full name nor a folder that a stage can lie over.
+        WrongCallError: It is neither a stage's full name nor a folder that a stage can lie over.
     """
     if given.startswith("@"):
         match = _STAGE.fullmatch(given)
         if match is None:
-            raise CommandError(f"{printable(given)} is not a stage's full name, as @DATABASE.SCHEMA.STAGE or …/folder/")
+            raise WrongCallError(
+                f"{printable(given)} is not a stage's full name, as @DATABASE.SCHEMA.STAGE or …/folder/"
+            )
         prefix = (match["prefix"] or "").strip("/")
         return Stage(
             database=match["database"].upper(),
@@ -88,7 +90,7 @@ def source_of(given: str) -> Source:
             prefix=f"{prefix}/" if prefix else "",
         )
     if "://" in given:
-        raise CommandError(
+        raise WrongCallError(
             f"{printable(given)} is neither a folder nor a stage: make a stage over it (CREATE STAGE … URL), and say "
             "@DATABASE.SCHEMA.STAGE"
         )
@@ -100,14 +102,14 @@ def _folder(given: str) -> Folder:
         # A link to a folder is the folder: a stage over the link itself would be empty.
         path = Path(given).expanduser().resolve()
         if not path.is_dir():
-            raise CommandError(f"{printable(str(path))} is {'no folder' if path.exists() else 'not there'}")
+            raise WrongCallError(f"{printable(str(path))} is {'no folder' if path.exists() else 'not there'}")
     except (OSError, RuntimeError) as error:  # no right to look; links in a circle, the home of nobody
-        raise CommandError(f"{printable(given)} cannot be read: {printable(str(error))}") from error
+        raise WrongCallError(f"{printable(given)} cannot be read: {printable(str(error))}") from error
     if not os.access(path, os.R_OK | os.X_OK):
-        raise CommandError(f"{printable(str(path))} cannot be read: give yourself the right to list it")
+        raise WrongCallError(f"{printable(str(path))} cannot be read: give yourself the right to list it")
     folder = Folder(path=path)
     if not STAGE_URL.fullmatch(folder.url):
-        raise CommandError(
+        raise WrongCallError(
             f"{folder} cannot be the folder of a stage, whose path has no spaces, quotes, braces and %: rename it"
         )
     return folder
@@ -117,16 +119,18 @@ def refuse_overlap(training: Source, incoming: Source) -> None:
     """Refuse two sources of which one holds the other: its images would be both labelled and new.
 
     Raises:
-        CommandError: One holds the other, or they are stages of different schemas.
+        WrongCallError: One holds the other, or they are stages of different schemas.
     """
     if isinstance(training, Folder) and isinstance(incoming, Folder):
         if training.path.is_relative_to(incoming.path) or incoming.path.is_relative_to(training.path):
-            raise CommandError(f"{training} and {incoming} must lie beside each other: one holds the other")
+            raise WrongCallError(f"{training} and {incoming} must lie beside each other: one holds the other")
     elif isinstance(training, Stage) and isinstance(incoming, Stage):
         if (training.database, training.schema) != (incoming.database, incoming.schema):
-            raise CommandError(f"{training} and {incoming} must be stages of one schema, where the tables will be, too")
+            raise WrongCallError(
+                f"{training} and {incoming} must be stages of one schema, where the tables will be, too"
+            )
         if training.name == incoming.name:
-            raise CommandError(
+            raise WrongCallError(
                 f"{training} and {incoming} are one stage: a pipeline needs two. Make a second one over the same "
                 "place (CREATE STAGE … URL), and name a folder of each"
             )

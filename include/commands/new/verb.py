@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +36,7 @@ def new(  # noqa: PLR0917  typer calls it, by name
         str,
         typer.Option(
             metavar="DIR_OR_STAGE",
-            help="Labelled images, a folder for each class: a folder, or a stage as @DATABASE.SCHEMA.STAGE/folder.",
+            help="Labelled images, a folder for each class: a folder, or a stage as @DB.SCHEMA.STAGE/folder.",
         ),
     ],
     incoming: Annotated[
@@ -69,7 +70,7 @@ def new(  # noqa: PLR0917  typer calls it, by name
     pattern = _valid(PatternOfBoth, labels, "--labels")
     given = Answers(None if email is None else _valid(Email, email, "--email"), flip)
     os.environ.setdefault(STORE_VARIABLE, str(state.store))  # where the tasks will look, too
-    with listed(*sources, lambda database, schema: _session(name, database, schema, state)) as listings:
+    with listed(*sources, partial(_session, name, state)) as listings:
         looked = look_at_sources(sources, listings, pattern, output)
         answers = given if yes or as_json or not sys.stdin.isatty() else ask(given)
         text = pipeline_text(name, sources, looked, pattern, answers)
@@ -145,7 +146,7 @@ def _valid(kind: Any, value: str, option: str) -> str:
 
 
 @contextmanager
-def _session(name: str, database: str, schema: str, state: LocalState) -> "Iterator[Warehouse]":
+def _session(name: str, state: LocalState, database: str, schema: str) -> "Iterator[Warehouse]":
     """Open a session where the stages are."""
     config = PipelineConfig.model_validate(
         {

@@ -19,10 +19,10 @@ def test_files_are_looked_at_in_their_order(tmp_path):
     files.append(ImageFile("odd name?#%20.jpg", None, put_drawn(tmp_path / "odd name?#%20.jpg", 99).as_uri()))
     done = []
 
-    found = look_at_files(files, progress=lambda *shown: done.append(shown))
+    found = look_at_files(files, progress=done.append)
 
     assert [image.path for image in found.images] == [file.path for file in files]
-    assert done[-1] == (len(files), len(files))
+    assert done[-1] == len(files)
     page, gone, new = found.images[-3:]
     assert "is not an image" in page.reason
     assert gone.reason.startswith("could not be read: ")

@@ -6,8 +6,10 @@ from decoders_here import DecodersHere
 from include.catalog.forgetting import find_image
 from include.catalog.snapshot import freeze_snapshot
 from include.catalog.sync import sync_stage
+from include.dataset import keeping
 from include.dataset.frozen import look_at_snapshot
 from include.dataset.keeping import ensure_snapshot_report, keep_snapshot_report
+from include.errors import ForgottenMeanwhileError
 from include.images import preprocess
 from include.images.preprocess import read_digests
 from include.store.batches import write_batches
@@ -66,3 +68,19 @@ def test_a_report_is_made_once_and_shows_no_image_that_was_forgotten(warehouse, 
     page = store.read(path).decode()
     assert "red/2.png" in page
     assert "red/1.png" not in page
+
+
+def test_a_report_that_was_made_while_an_image_was_forgotten_does_not_stay(
+    warehouse, config, store, snapshot_id, monkeypatch
+):
+    def forget_first(*given, **named):
+        found = find_image(warehouse, config, "red/1.png", stages=(config.stages.training,))
+        forget_image(warehouse, store, config, found, with_copies=False, actor="me", reason=None)
+        store.write(named["path"], b"red/1.png")
+
+    monkeypatch.setattr(keeping, "keep_report", forget_first)
+
+    with pytest.raises(ForgottenMeanwhileError, match="make it again"):
+        keep_snapshot_report(warehouse, store, config, snapshot_id=snapshot_id)
+
+    assert not store.exists(dataset_path(snapshot_id))
