@@ -109,7 +109,7 @@ def exact_p_value(images: Discordant, margin: float) -> float:
     share = (margin * n / m + 1) / 2 if m else 1.0
     if share >= 1:
         return 1.0
-    tail = _binomial_tail(b, m, share)
+    tail = binomial_tail(b, m, share)
     return max(tail, 1 - _NORMAL.cdf(score(images, margin))) if margin else tail
 
 
@@ -123,7 +123,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def _binomial_tail(k: int, n: int, share: float) -> float:
+def binomial_tail(k: int, n: int, share: float) -> float:
     """Return the probability of at least k hits in n tries, for a share between 0 and 1."""
     logarithms = (math.lgamma(n + 1), math.log(share), math.log1p(-share))
     tail = math.fsum(

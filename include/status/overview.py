@@ -10,6 +10,7 @@ from include.catalog.broken import BROKEN_IMAGES
 from include.config import PipelineConfig
 from include.drift.arbiter.verdict import ACTING, Action, Verdict
 from include.drift.checks import DriftCheck, latest_check
+from include.models.paired_tests import binomial_tail
 from include.notify.check_words import headline
 from include.registry.ledger import Champion, read_champion
 from include.registry.status import LATE_S, LateAlert, LatestRun
@@ -18,6 +19,8 @@ from include.warehouse.session import Warehouse
 Level = Literal["well", "watch", "act", "none"]
 """How much a classifier needs a person: not at all; to know something; to do something; nobody can tell yet."""
 
+_CHANCE = 0.01
+"""How likely so many wrong answers may be of a version that is as accurate as the gate asks, to be taken for chance."""
 _FAILED = re.compile(r"(^|; )failed: ")
 """How the outcome of a run tells which of its tasks failed."""
 
@@ -110,7 +113,7 @@ def read_overview(warehouse: Warehouse, config: PipelineConfig) -> Overview:
     n_waiting = warehouse.fetch("status/count_waiting", _Count, stage_name=config.stages.incoming.name)[0].n
     n_late = len(warehouse.fetch("alerts/select_late_alerts", LateAlert, seconds=LATE_S))
     line = _champion_line(warehouse, champion, check) if champion else None
-    state = _state(line, check, approvals, runs, n_late)
+    state = state_of(line, check, approvals, runs, n_late, min_accuracy=config.gate.min_accuracy)
     return Overview(
         name=config.name,
         state=state,
@@ -157,12 +160,14 @@ def _headline(check: DriftCheck) -> str:
     }.get(check.verdict, f"too few new answers of version {check.version} to judge yet")
 
 
-def _state(
+def state_of(
     champion: ChampionLine | None,
     check: DriftCheck | None,
     approvals: Sequence[OpenApproval],
     runs: Sequence[LatestRun],
     n_late: int,
+    *,
+    min_accuracy: float,
 ) -> State:
     """Return how the classifier is: of several things, what is most urgent."""
     judged = check if check is not None and champion is not None and check.version == champion.version else None
@@ -170,6 +175,7 @@ def _state(
         _waits_for_person(approvals)
         or (None if champion else _has_no_champion(runs))
         or _has_drifted(judged)
+        or _is_often_wrong(champion, min_accuracy)
         or _has_run_into_trouble(runs, n_late)
     )
     if found:
@@ -209,6 +215,21 @@ def _has_drifted(check: DriftCheck | None) -> State | None:
     if check is None or check.verdict not in ACTING or check.action == "ROLL_BACK":
         return None
     return State("act", _sentence(_headline(check)), "The reasons are below; the runbook says what to press.")
+
+
+def _is_often_wrong(champion: ChampionLine | None, min_accuracy: float) -> State | None:
+    """Tell a champion that labels show to be worse than the gate asks for, whatever a drift check still waits for."""
+    if champion is None or champion.measured_accuracy is None:
+        return None
+    n_wrong = champion.n_labelled - round(champion.measured_accuracy * champion.n_labelled)
+    if not 0 < min_accuracy < 1 or binomial_tail(n_wrong, champion.n_labelled, 1 - min_accuracy) > _CHANCE:
+        return None
+    return State(
+        "act",
+        f"Of {champion.n_labelled:,} answers of version {champion.version} that were labelled at random, "
+        f"{champion.measured_accuracy:.0%} are right; the gate asks for {min_accuracy:.0%}.",
+        "Press Train, so that a new version learns from these labels, or Roll back.",
+    )
 
 
 def _has_run_into_trouble(runs: Sequence[LatestRun], n_late: int) -> State | None:

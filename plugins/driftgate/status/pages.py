@@ -11,7 +11,7 @@ from driftgate.status.guards import AuthManager, Pipeline, Viewer, may_read, pag
 from driftgate.status.pipeline_files import read_pipelines
 from driftgate.status.problems import problem_of
 from driftgate.status.rendering import render
-from driftgate.status.sessions import find_shown, show
+from driftgate.status.sessions import find_shown, forget_watermark, show
 from driftgate.status.viewer_api import ViewerApi
 from include.config import BrokenPipeline, PipelineConfig
 from include.errors import DriftgateError
@@ -38,6 +38,8 @@ def overview(request: Request, manager: AuthManager, viewer: Viewer) -> HTMLResp
     """Show a line for each classifier that the viewer may see, as it was read last; the lines refresh themselves."""
     found = read_pipelines()
     valid = [config for config in found if isinstance(config, PipelineConfig) and may_read(manager, viewer, config)]
+    for config in valid:
+        forget_watermark(config)
     return render(
         request,
         "overview.html.j2",
@@ -51,6 +53,7 @@ def overview(request: Request, manager: AuthManager, viewer: Viewer) -> HTMLResp
 @pipeline.get("", name="pipeline")
 def one_pipeline(request: Request, config: Pipeline) -> HTMLResponse:
     """Show the head of a pipeline's page as it was read last; its panels are fetched when they come into view."""
+    forget_watermark(config)
     kept = find_shown(config, "overview", Overview)
     return render(request, "pipeline.html.j2", config=config, shown=kept, panels=PANELS, problem=None, next_run=None)
 

@@ -4,13 +4,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from cachetools import TTLCache
 
 from driftgate.hooks import WarehouseHook
+from driftgate.status.activity import is_quiet_since
 from include.config import PipelineConfig
 from include.errors import WarehouseUnavailableError
 from include.status.cache import Cache
@@ -20,16 +21,24 @@ from include.warehouse.query_tag import QueryTag
 from include.warehouse.session import Warehouse
 
 WATERMARK_S = 3.0
-"""For so long a watermark counts: the panels of one page ask for it once."""
+"""For so long a watermark counts, whatever happens: the panels of one page ask for it once."""
+QUIET_S = 600.0
+"""For so long it counts while no task works: then only somebody at a terminal can have changed something."""
 DOWN_S = 10.0
 """For so long a warehouse that did not answer is not asked again: the panels of one page wait for it once."""
 
 PanelT = TypeVar("PanelT")
 
-_watermarks: TTLCache[str, str] = TTLCache(maxsize=1024, ttl=WATERMARK_S)
+_watermarks: TTLCache[str, "_KnownWatermark"] = TTLCache(maxsize=1024, ttl=QUIET_S)
 _down: TTLCache[str, str] = TTLCache(maxsize=1024, ttl=DOWN_S)
 _locks: dict[str, threading.Lock] = {}
 _locks_lock = threading.Lock()
+
+
+class _KnownWatermark(NamedTuple):
+    digest: str
+    read_at: datetime
+    """UTC."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +96,7 @@ def show(
     cache = pipeline_cache(config.store_url)
     with _lock_of(f"{config.name}/{name}"):
         kept = cache.find(name, panel_type, arguments)
-        if kept and kept.watermark == _watermarks.get(config.name):
+        if kept and kept.watermark == _known_watermark(config):
             return Shown(panel=kept.panel, read_at=kept.read_at)
         try:
             with open_session(config) as warehouse:
@@ -112,7 +121,7 @@ def find_shown(
 
 
 def forget_watermark(config: PipelineConfig) -> None:
-    """Let the next panel look at the tables again: something was just started."""
+    """Let the next panel look at the tables again: something was just started, or somebody has opened the page."""
     _watermarks.pop(config.name, None)
 
 
@@ -123,10 +132,21 @@ def pipeline_cache(store_url: str) -> Cache:
 
 
 def _read_watermark(config: PipelineConfig, warehouse: Warehouse) -> str:
-    digest = _watermarks.get(config.name)
+    digest = _known_watermark(config)
     if digest is None:
-        digest = _watermarks[config.name] = read_watermark(warehouse).digest
+        read_at = datetime.now(UTC)
+        digest = read_watermark(warehouse).digest
+        _watermarks[config.name] = _KnownWatermark(digest, read_at)
     return digest
+
+
+def _known_watermark(config: PipelineConfig) -> str | None:
+    """Return the watermark that was read last, if it still counts."""
+    known = _watermarks.get(config.name)
+    if known is None:
+        return None
+    is_young = (datetime.now(UTC) - known.read_at).total_seconds() < WATERMARK_S
+    return known.digest if is_young or is_quiet_since(config, known.read_at) else None
 
 
 def _lock_of(key: str) -> threading.Lock:

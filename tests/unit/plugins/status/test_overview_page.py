@@ -54,6 +54,42 @@ def test_a_champion_is_shown_as_soon_as_there_is_one(
     assert "90.0 %" in after
 
 
+def test_a_page_that_is_left_open_does_not_wake_the_warehouse_and_one_that_is_opened_does(
+    browser: Browser,
+    config: PipelineConfig,
+    warehouse: Warehouse,
+    add_version: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Given a page on which the line was read, and a change that no task has made
+    monkeypatch.setattr(sessions, "WATERMARK_S", 0.0)
+    client = browser("viewer")
+    line(client, config)
+    add_version(1)
+
+    # When the line is read again by itself, it is as it was; when the page is opened, it is as it is now
+    assert "version 1" not in line(client, config)
+    client.get("/driftgate/")
+    assert "version 1" in line(client, config)
+
+
+def test_what_a_task_does_is_seen_without_opening_the_page_again(
+    browser: Browser,
+    config: PipelineConfig,
+    warehouse: Warehouse,
+    add_version: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "WATERMARK_S", 0.0)
+    client = browser("viewer")
+    line(client, config)
+
+    add_version(1)
+    monkeypatch.setattr(sessions, "is_quiet_since", lambda *_: False)
+
+    assert "version 1" in line(client, config)
+
+
 def test_where_the_warehouse_is_down_the_last_known_state_is_shown(
     browser: Browser,
     config: PipelineConfig,
