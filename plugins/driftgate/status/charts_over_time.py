@@ -24,7 +24,9 @@ _OTHERS: Final = "all others"
 def verdicts_chart(panel: "Verdicts") -> Figure:
     """Draw each verdict by how far it was from its threshold, and when another version took over."""
     tones: tuple[Tone, ...] = ("well", "watch", "act", "none")
-    of_tone = {tone: [point for point in panel.points if point.tone == tone] for tone in tones}
+    # a check that acted on labels alone has looked at no image: it would stand where nothing differs
+    judged = [point for point in panel.points if point.n_images]
+    of_tone = {tone: [point for point in judged if point.tone == tone] for tone in tones}
     changes = [change for change in panel.changes if not panel.points or change.at >= panel.points[0].checked_at]
     shapes, annotations = _change_marks(changes)
     threshold = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1}
