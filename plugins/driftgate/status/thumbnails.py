@@ -28,8 +28,6 @@ def thumbnail(
 ) -> Response:
     """Return the thumbnail of a content; where the store has no pixels of it, a picture that says so."""
     etag = f'"{content_sha256}"'
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag, "Cache-Control": _FOR_A_DAY})
     store = FileStore(config.store_url)
     jpeg = read_thumbnail(store, content_sha256)
     if jpeg is None:
@@ -37,4 +35,6 @@ def thumbnail(
             jpeg = make_thumbnails(warehouse, store, [content_sha256]).get(content_sha256)
     if jpeg is None:
         return Response(_NOTHING, media_type="image/svg+xml", headers={"Cache-Control": _NOT_FOR_LONG})
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag, "Cache-Control": _FOR_A_DAY})
     return Response(jpeg, media_type="image/jpeg", headers={"ETag": etag, "Cache-Control": _FOR_A_DAY})

@@ -98,6 +98,10 @@ def test_thumbnails_are_pictures_that_browsers_keep_and_one_without_pixels_is_a_
     assert store.read(thumbnail_path(content)) == first.content
     assert (again.status_code, again.content) == (304, b"")
     assert (empty.status_code, empty.headers["content-type"]) == (200, "image/svg+xml")
+    # a browser that says it has one of what was forgotten is not told to keep it
+    gone = "f" * 64
+    revalidated = client.get(f"{here}/thumbnails/{gone}", headers={"If-None-Match": f'"{gone}"'})
+    assert revalidated.headers["content-type"] == "image/svg+xml"
     assert client.get(f"{here}/thumbnails/..%2Fsegments").status_code in {404, 422}
     assert client.get(f"{here}/thumbnails/{'g' * 64}").status_code == 422
 
