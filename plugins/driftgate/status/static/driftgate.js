@@ -4,6 +4,7 @@
 
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
+  const isNarrow = matchMedia("(max-width: 40rem)");
 
   // --- Charts: a figure holds its data and layout as JSON; the colours are the theme's.
   function layoutOf(given) {
@@ -21,6 +22,8 @@
     };
     for (const name of new Set(["xaxis", "yaxis", ...Object.keys(given).filter((key) => /^[xy]axis\d*$/.test(key))])) {
       layout[name] = { ...axis, ...given[name] };
+      // on a phone, dates that do not fit beside each other would be turned, into the legend
+      if (isNarrow.matches && layout[name].type === "date") Object.assign(layout[name], { nticks: 3, tickangle: 0 });
     }
     return layout;
   }
