@@ -1,11 +1,13 @@
 """What tests share: one embedded warehouse for the run, and a set-up pipeline of its own for each test."""
 
 import json
+import logging
 import os
 import shutil
 import socket
 import tempfile
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -63,6 +65,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     """Let the tests of a file stay together, however they are asked for."""
     config.option.loadscopereorder = False
     return ByFile(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _loggers_stay_on() -> Iterator[None]:
+    """What a test makes a library do to all loggers is undone, and told, as later tests read what ours say."""
+    yield
+    off = [
+        logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger) and logger.disabled and name.startswith(("include.", "driftgate."))
+    ]
+    for logger in off:
+        logger.disabled = False
+    if off:
+        warnings.warn(f"{len(off)} of our loggers were switched off, as {off[0].name}", stacklevel=1)
 
 
 @pytest.fixture(scope="session")

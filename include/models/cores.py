@@ -4,8 +4,6 @@ import os
 import time
 from contextlib import suppress
 
-import psutil
-
 MAX_THREADS = 2
 """Tasks run beside each other: more threads than this would take the cores of the next one."""
 _WATCHED_S = 0.25
@@ -34,6 +32,8 @@ def free_threads() -> int:
 
 def _idle_or_ours() -> float:
     """Return for how many seconds the cores were idle, or have worked for this process and its descendants."""
+    import psutil  # not among the packages of the SQL function, which has a thread for itself
+
     of_machine, me = psutil.cpu_times(), psutil.Process()
     seconds = float(of_machine.idle + getattr(of_machine, "iowait", 0.0))
     for process in (me, *me.children(recursive=True)):
