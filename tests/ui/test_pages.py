@@ -1,5 +1,7 @@
 """Each page can be read in light and dark, on a phone, by keyboard and with a screen reader."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -31,6 +33,30 @@ def test_a_page_can_be_read_by_everybody(visit: OpenVisitor, name: str, look: Lo
     assert stops[0] == "Skip to the content"
     assert set(visitor.reachable()) <= set(stops)
     assert "" not in stops
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
+def test_a_picture_leads_to_its_history_and_an_arrow_key_to_the_next(visit: OpenVisitor, look: Look) -> None:
+    # Given: the gallery
+    visitor = visit(look=look)
+    page = visitor.go(PAGES["gallery"])
+
+    # When
+    page.locator("a.picture").first.click()
+    page.wait_for_url(re.compile(r"/images\?"))
+    visitor.settle()
+
+    # Then: it says what was answered, by which version, and can be read by everybody
+    path = page.get_by_role("heading", level=1).inner_text()
+    expect(page.locator("main")).to_contain_text("version")
+    visitor.photograph("image")
+    assert visitor.barriers() == []
+    assert visitor.faults == []
+    assert not visitor.is_wider_than_the_screen()
+    # And: the next one is a key away
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile(r"place=2"))
+    assert page.get_by_role("heading", level=1).inner_text() != path
 
 
 @pytest.mark.parametrize("look", [LIGHT, PHONE], ids=lambda look: look.name)
