@@ -1,24 +1,28 @@
--- How many readable live incoming images have no answer yet that counts. Sets, not NOT EXISTS: a fifth of the time with
--- ten million images.
+-- How many readable live incoming images have no answer yet that counts. Joins, not NOT EXISTS: a third of the time
+-- with ten million images; and not EXCEPT, for which the embedded warehouse has too little memory.
 -- Bound: stage_name
-SELECT COUNT(*) AS N
-FROM (
-    SELECT
-        RELATIVE_PATH,
-        ETAG
-    FROM IMAGES
-    WHERE STAGE = %(stage_name)s AND GONE_AT IS NULL
-    EXCEPT
+WITH ANSWERED AS (
     SELECT
         PREDICTIONS.RELATIVE_PATH,
         PREDICTIONS.ETAG
     FROM PREDICTIONS
     INNER JOIN SERVING_VERSIONS ON PREDICTIONS.VERSION = SERVING_VERSIONS.VERSION
     WHERE PREDICTIONS.STAGE = %(stage_name)s
-    EXCEPT
-    SELECT
-        RELATIVE_PATH,
-        ETAG
-    FROM QUARANTINE
-    WHERE STAGE = %(stage_name)s
-) AS WAITING
+)
+
+SELECT COUNT(*) AS N
+FROM IMAGES
+LEFT JOIN ANSWERED
+    ON
+        IMAGES.RELATIVE_PATH = ANSWERED.RELATIVE_PATH
+        AND IMAGES.ETAG = ANSWERED.ETAG
+LEFT JOIN QUARANTINE
+    ON
+        IMAGES.STAGE = QUARANTINE.STAGE
+        AND IMAGES.RELATIVE_PATH = QUARANTINE.RELATIVE_PATH
+        AND IMAGES.ETAG = QUARANTINE.ETAG
+WHERE
+    IMAGES.STAGE = %(stage_name)s
+    AND IMAGES.GONE_AT IS NULL
+    AND ANSWERED.ETAG IS NULL
+    AND QUARANTINE.ETAG IS NULL
