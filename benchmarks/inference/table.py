@@ -84,11 +84,17 @@ def comparison_figures(comparison: Comparison, *, machine: str) -> list[Figure]:
             reach=reach,
             against=peer,
             note=f"{_rates(rounds, _ours)} ({first.engine}, the fastest way that agrees) against "
-            f"{_rates(rounds, lambda one, peer=peer: one.peers[peer])} img/s",
+            f"{_rates(rounds, lambda one, peer=peer: one.peers[peer])} img/s; its forward pass alone: "
+            f"{_forward_over(rounds, peer):.1f} times",
         )
         for peer, reach in reaches.items()
         if peer in rounds[0].peers
     ]
+
+
+def _forward_over(rounds: Sequence[Round], peer: str) -> float:
+    """Return how many times a peer's images per second the forward pass alone makes: no more can be reached with it."""
+    return median(one.limit.forward for one in rounds) / median(one.peers[peer] for one in rounds)
 
 
 def signed_figure(title: str, signed: Sequence[Inference], by_file: Sequence[float]) -> Figure:
