@@ -7,7 +7,6 @@ import shutil
 import socket
 import tempfile
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -68,18 +67,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 
 @pytest.fixture(autouse=True)
-def _loggers_stay_on() -> Iterator[None]:
-    """What a test makes a library do to all loggers is undone, and told, as later tests read what ours say."""
-    yield
-    off = [
-        logger
-        for name, logger in logging.root.manager.loggerDict.items()
-        if isinstance(logger, logging.Logger) and logger.disabled and name.startswith(("include.", "driftgate."))
-    ]
-    for logger in off:
-        logger.disabled = False
-    if off:
-        warnings.warn(f"{len(off)} of our loggers were switched off, as {off[0].name}", stacklevel=1)
+def _loggers_are_on() -> None:
+    """What libraries did to all loggers in an earlier test is undone: tests read what ours say."""
+    logging.disable(logging.NOTSET)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and name.partition(".")[0] in {"include", "driftgate"}:
+            logger.disabled = False
+            logger.propagate = True
+            logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")
