@@ -18,6 +18,7 @@ from distribution import ByFile, place_in_order
 from schema_template import SchemaTemplate
 from stage_pictures import put_picture
 
+from include.commands.warehouse_access import QUIETENED
 from include.config import PipelineConfig
 from include.registry.ledger import append_event
 from include.store.files import FileStore
@@ -67,14 +68,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
 
 
 @pytest.fixture(autouse=True)
-def _loggers_are_on() -> None:
-    """What libraries did to all loggers in an earlier test is undone: tests read what ours say."""
-    logging.disable(logging.NOTSET)
-    for name, logger in logging.root.manager.loggerDict.items():
-        if isinstance(logger, logging.Logger) and name.partition(".")[0] in {"include", "driftgate"}:
-            logger.disabled = False
-            logger.propagate = True
-            logger.setLevel(logging.NOTSET)
+def _what_the_command_quietens_speaks_again() -> Iterator[None]:
+    """A test that calls the command in this process does not silence those that read what is logged."""
+    logging.getLogger("include").setLevel(logging.NOTSET)  # a fixture of the session may have called it, too
+    loggers = [logging.getLogger(name) for name in QUIETENED]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,9 @@ from include.errors import UnreachableError
 if TYPE_CHECKING:  # half a second to import
     from include.warehouse.session import Warehouse
 
+QUIETENED = ("airflow", "snowflake", "include")
+"""The loggers that tell a user of the command nothing but errors."""
+
 
 def pipeline_named(name: str, state: LocalState) -> PipelineConfig:
     """Return a pipeline by its name: of the local instance's pipeline files, if there is one.
@@ -80,5 +83,5 @@ def import_hooks_quietly() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import driftgate.hooks  # noqa: F401
-    for name in ("airflow", "snowflake", "include"):
+    for name in QUIETENED:
         logging.getLogger(name).setLevel(logging.ERROR)

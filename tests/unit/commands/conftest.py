@@ -1,7 +1,6 @@
 """What the tests of verbs share: a pipeline's file where the command looks for it, and loggers as they were."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from include.config import PipelineConfig
 @pytest.fixture
 def place_pipeline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, embedded_warehouse: str, config: PipelineConfig
-) -> Iterator[Callable[..., None]]:
+) -> Callable[..., None]:
     """A function that writes the pipeline's file, with other parts where they are given.
 
     The command finds it, and its warehouse, in the environment; there is no local instance.
@@ -23,13 +22,9 @@ def place_pipeline(
     folder.mkdir()
     monkeypatch.setenv("DRIFTGATE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("DRIFTGATE_PIPELINES", str(folder))
-    loggers = [logging.getLogger(name) for name in ("airflow", "snowflake", "include")]
-    levels = [logger.level for logger in loggers]
 
     def place(**parts: Any) -> None:
         fields = config.model_dump(mode="json", by_alias=True) | parts
         (folder / "a.yaml").write_text(yaml.safe_dump(fields), encoding="utf-8")
 
-    yield place
-    for logger, level in zip(loggers, levels, strict=True):  # the command is quiet, what comes after it need not be
-        logger.setLevel(level)
+    return place
