@@ -1,48 +1,23 @@
 """The data set of a snapshot, as the warehouse and the pixel store have it: nothing is decoded again."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from include.catalog.forgotten import read_forgotten
-from include.catalog.keys import ImageKey
 from include.config_parts import PreprocessingConfig
 from include.dataset.fingerprints import FingerprintMaker
 from include.dataset.images import DatasetImage, LookedAt
-from include.images.preprocessing import preprocessing_digest
-from include.images.statistics import ImageStatistics
 from include.store.files import FileStore
 from include.store.pixels import PixelLocation, PixelReader
+from include.store.snapshot_images import SnapshotImage, read_snapshot_images
 from include.warehouse.session import Warehouse
 
 MAX_FINGERPRINTS = 20_000
 """How many different images near-duplicates are looked for among: a training run does not wait for more."""
 _AT_ONCE = 256
 """Images that are read together."""
-
-
-class _Row(NamedTuple):
-    stage: str
-    relative_path: str
-    etag: str
-    content_sha256: str
-    label: str
-    split: str
-    segment: str | None
-    segment_row: int | None
-    width: int | None
-    height: int | None
-    brightness: float | None
-    contrast: float | None
-    sharpness: float | None
-    reason: str | None
-
-    @property
-    def statistics(self) -> ImageStatistics | None:
-        measured = (self.width, self.height, self.brightness, self.contrast, self.sharpness)
-        return None if self.segment is None else ImageStatistics(*measured)  # type: ignore[arg-type]
 
 
 def look_at_snapshot(
@@ -56,13 +31,8 @@ def look_at_snapshot(
     forgotten = read_forgotten(warehouse)
     rows = [
         row
-        for row in warehouse.fetch(
-            "dataset/select_snapshot_images",
-            _Row,
-            snapshot_id=snapshot_id,
-            preprocessing_digest=preprocessing_digest(preprocessing),
-        )
-        if not forgotten.covers(ImageKey(row.stage, row.relative_path, row.etag), row.content_sha256)
+        for row in read_snapshot_images(warehouse, snapshot_id=snapshot_id, preprocessing=preprocessing)
+        if not forgotten.covers(row.key, row.content_sha256)
     ]
     pictures = _StoredPictures(store, rows)
     maker = FingerprintMaker()
@@ -77,7 +47,7 @@ def look_at_snapshot(
     return LookedAt(images=images, fingerprints=maker.done(), pictures=pictures)
 
 
-def _sample(rows: Sequence[_Row]) -> list[int]:
+def _sample(rows: Sequence[SnapshotImage]) -> list[int]:
     """Return the places of different readable images: all, or those with the lowest digests, which is as if drawn."""
     of_content = {row.content_sha256: place for place, row in enumerate(rows) if row.segment is not None}
     drawn = [place for _, place in sorted(of_content.items())[:MAX_FINGERPRINTS]]
@@ -93,7 +63,7 @@ class _StoredPictures:
         rows: The images.
     """
 
-    def __init__(self, store: FileStore, rows: Sequence[_Row]) -> None:
+    def __init__(self, store: FileStore, rows: Sequence[SnapshotImage]) -> None:
         self._store = store
         self._rows = rows
 

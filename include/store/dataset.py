@@ -9,9 +9,9 @@ from include.catalog.keys import ImageKey
 from include.catalog.split import Split
 from include.config_parts import PreprocessingConfig
 from include.errors import SnapshotError
-from include.images.preprocessing import preprocessing_digest
 from include.store.files import FileStore
-from include.store.pixels import ImageSource, PixelLocation, PixelReader, SubsetSource
+from include.store.pixels import ImageSource, PixelReader, SubsetSource
+from include.store.snapshot_images import read_snapshot_images
 from include.warehouse.session import Warehouse
 
 
@@ -45,17 +45,6 @@ class Dataset(NamedTuple):
     test: LabelledImages
 
 
-class _Row(NamedTuple):
-    stage: str
-    relative_path: str
-    etag: str
-    content_sha256: str
-    label: str
-    split: str
-    segment: str | None
-    segment_row: int | None
-
-
 def read_dataset(
     warehouse: Warehouse, store: FileStore, *, snapshot_id: str, preprocessing: PreprocessingConfig
 ) -> Dataset:
@@ -65,18 +54,9 @@ def read_dataset(
         SnapshotError: Nothing is readable, a side is empty, or a class has no image to train on.
         MissingSegmentError: Pixels are gone since they were prepared.
     """
-    images = warehouse.fetch(
-        "snapshots/select_dataset",
-        _Row,
-        snapshot_id=snapshot_id,
-        preprocessing_digest=preprocessing_digest(preprocessing),
-    )
+    images = read_snapshot_images(warehouse, snapshot_id=snapshot_id, preprocessing=preprocessing)
     classes = tuple(sorted({image.label for image in images}))
-    located = [
-        (image, PixelLocation(image.segment, image.segment_row))
-        for image in images
-        if image.segment is not None and image.segment_row is not None
-    ]
+    located = [(image, image.location) for image in images if image.location is not None]
     rows = [image for image, _ in located]
     if not rows:
         raise SnapshotError(f"none of the images of snapshot {snapshot_id[:12]} is readable: see QUARANTINE for why")
@@ -90,7 +70,7 @@ def read_dataset(
     everything = LabelledImages(
         PixelReader(store, [location for _, location in located]),
         np.array([number[row.label] for row in rows], dtype=np.int64),
-        tuple(ImageKey(row.stage, row.relative_path, row.etag) for row in rows),
+        tuple(row.key for row in rows),
         tuple(row.content_sha256 for row in rows),
     )
     splits = np.array([row.split for row in rows])

@@ -16,9 +16,9 @@ from include.catalog.split import Split
 from include.config_parts import PreprocessingConfig, StageConfig, StagesConfig
 from include.errors import SnapshotError
 from include.handover import Handover
-from include.images.preprocessing import preprocessing_digest
 from include.store.files import FileStore
 from include.store.pixels import is_whole
+from include.store.snapshot_images import SnapshotImage, read_snapshot_images
 from include.warehouse.identifiers import quote_identifier
 from include.warehouse.session import Warehouse
 
@@ -71,20 +71,6 @@ class Restoration(NamedTuple):
     """Staged files that are to be decoded again."""
     restored: RestoredSnapshot
     """How it will be afterwards."""
-
-
-class _Image(NamedTuple):
-    stage: str
-    relative_path: str
-    etag: str
-    content_sha256: str
-    split: str
-    segment: str | None
-    is_quarantined: bool
-
-    @property
-    def key(self) -> ImageKey:
-        return ImageKey(self.stage, self.relative_path, self.etag)
 
 
 class _StagedFile(NamedTuple):
@@ -154,27 +140,21 @@ def refuse_unrestored(
         )
 
 
-def _read_images(warehouse: Warehouse, *, snapshot_id: str, preprocessing: PreprocessingConfig) -> list[_Image]:
-    images = warehouse.fetch(
-        "reproduce/select_snapshot_images",
-        _Image,
-        snapshot_id=snapshot_id,
-        preprocessing_digest=preprocessing_digest(preprocessing),
-    )
+def _read_images(warehouse: Warehouse, *, snapshot_id: str, preprocessing: PreprocessingConfig) -> list[SnapshotImage]:
+    images = read_snapshot_images(warehouse, snapshot_id=snapshot_id, preprocessing=preprocessing)
     if not images:
         raise SnapshotError(f"SNAPSHOT_IMAGES has no snapshot {snapshot_id[:12]}: nothing can be trained on again")
     return images
 
 
-def _without_pixels(store: FileStore, images: Sequence[_Image], forgotten: Forgotten) -> list[_Image]:
+def _without_pixels(store: FileStore, images: Sequence[SnapshotImage], forgotten: Forgotten) -> list[SnapshotImage]:
     """Return the images that could be decoded once and whose pixels are not in the store."""
     segments = {image.segment for image in images if image.segment is not None}
     whole = {segment for segment in segments if is_whole(store, segment)}
     return [
         image
         for image in images
-        if image.segment not in whole
-        and (not image.is_quarantined or forgotten.covers(image.key, image.content_sha256))
+        if image.segment not in whole and (image.reason is None or forgotten.covers(image.key, image.content_sha256))
     ]
 
 
@@ -194,7 +174,7 @@ def _staged_files(warehouse: Warehouse, stages: Iterable[StageConfig], *, snapsh
     return found
 
 
-def _became(image: _Image, forgotten: Forgotten, places: set[tuple[str, str]]) -> Lost:
+def _became(image: SnapshotImage, forgotten: Forgotten, places: set[tuple[str, str]]) -> Lost:
     """Return what became of an image that cannot be restored."""
     if forgotten.covers(image.key, image.content_sha256):
         return "forgotten"
