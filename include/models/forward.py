@@ -121,7 +121,7 @@ def forward_pass(
     """
     keep_freed_memory()
     workload = Workload(
-        network=SplitNetwork(model.eval(), want_features=want_features).eval(),
+        network=SplitNetwork(model.eval()).eval(),
         normalisation=normalisation,
         want_features=want_features,
         size=example.shape[1],

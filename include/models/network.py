@@ -24,20 +24,20 @@ class Outputs(NamedTuple):
 class SplitNetwork(nn.Module):
     """A classifier that returns what its penultimate layer says beside the logits, from one pass and without hooks.
 
-    Hooks would not be in what is compiled. The parameters are those of the model that it was made from.
+    Hooks would not be in what is compiled. The parameters are those of the model that it was made from. The last layer
+    is computed in float32 however the backbone is: it takes no time, and logits that half precision rounds to three
+    digits tie where float32 tells two classes apart.
     """
 
-    def __init__(self, model: nn.Module, *, want_features: bool) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.backbone: nn.Module = model
-        self.head: nn.Module = nn.Identity()
-        if want_features:
-            self.backbone, self.head = _split(model)
+        self.backbone, self.head = _split(model)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Map inputs [b, 3, s, s] to logits [b, n_classes] and the penultimate layer's outputs [b, n_outputs]."""
-        penultimate = self.backbone(inputs)
-        return self.head(penultimate), penultimate
+        """Map inputs [b, 3, s, s] to float32 logits [b, n_classes] and penultimate layer's outputs [b, n_outputs]."""
+        penultimate = self.backbone(inputs).float()
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.head(penultimate), penultimate
 
 
 class FromPixels(nn.Module):
@@ -50,18 +50,23 @@ class FromPixels(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Map pixels (uint8 [b, s, s, 3], RGB) to logits and the penultimate layer's outputs, both float32."""
-        logits, penultimate = self.network(normalise(pixels, self.normalisation))
-        return logits.float(), penultimate.float()
+        outputs: tuple[Tensor, Tensor] = self.network(normalise(pixels, self.normalisation))
+        return outputs
 
 
 def in_numpy(logits: Tensor, penultimate: Tensor, *, want_features: bool) -> Outputs:
-    """Bring what a network says to the CPU, as float32."""
-    kept = penultimate.float().cpu().numpy() if want_features else np.empty((len(logits), 0), dtype=np.float32)
-    return Outputs(logits.float().cpu().numpy(), kept)
+    """Bring what a network says to the CPU."""
+    kept = penultimate.cpu().numpy() if want_features else np.empty((len(logits), 0), dtype=np.float32)
+    return Outputs(logits.cpu().numpy(), kept)
 
 
-def _split(model: nn.Module) -> tuple[nn.Module, nn.Linear]:
-    """Return a copy of a model whose last linear layer lets everything through, and that layer; no tensor is copied."""
+def _split(model: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """Return a copy of a model whose last linear layer lets everything through, and that layer; no tensor is copied.
+
+    A model without such a layer stays in one piece.
+    """
+    if not any(isinstance(module, nn.Linear) for module in model.modules()):
+        return model, nn.Identity()
     name, head = named_last_linear(model)
     if not name:
         return nn.Identity(), head

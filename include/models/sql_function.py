@@ -88,7 +88,7 @@ class Classifier:
         card = loaded.card
         self._card = card
         self._version = version
-        self._network = FromPixels(SplitNetwork(loaded.model, want_features=False), card.normalisation).eval()
+        self._network = FromPixels(SplitNetwork(loaded.model), card.normalisation).eval()
 
     def answers(self, urls: list[str | None]) -> list[dict[str, Any] | None]:
         """Return for each URL what `classify` does."""

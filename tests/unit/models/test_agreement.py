@@ -16,11 +16,11 @@ class Close(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer = torch.nn.Linear(3, 2, bias=False)
-        self.layer.weight.data = torch.tensor([[100.0, 100.0, 100.0], [100.001, 100.0, 99.999]])
+        self.layer = torch.nn.Conv2d(3, 2, kernel_size=1, bias=False)  # a last linear layer would be in float32
+        self.layer.weight.data = torch.tensor([[100.0, 100.0, 100.0], [100.001, 100.0, 99.999]])[:, :, None, None]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.layer(images.mean(dim=(2, 3)))
+        return self.layer(images).mean(dim=(2, 3))
 
 
 def agreement_of_bfloat16(model: torch.nn.Module, pixels: np.ndarray) -> Agreement:

@@ -24,14 +24,15 @@ from include.models.training import TrainedModel
 class Greedy(torch.nn.Module):
     """A network that does not have the memory for more than eight images at once."""
 
-    def __init__(self, model: torch.nn.Module, fail: Callable[[], object]) -> None:
+    def __init__(self, model: torch.nn.Module, fail: Callable[[], object], told: Callable[[int], None]) -> None:
         super().__init__()
         self.model = model
         self.fail = fail
-        self.batches: list[int] = []
+        self.told = told
+        """Gets the size of each batch; a list of its own would be copied with the network."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        self.batches.append(len(images))
+        self.told(len(images))
         if len(images) > 8:
             self.fail()
         return self.model(images)
@@ -76,6 +77,20 @@ def test_every_architecture_gives_its_penultimate_layer_without_hooks(architectu
     assert outputs.penultimate == pytest.approx(seen, abs=1e-4)
 
 
+def test_the_last_layer_is_computed_in_float32_also_in_half_precision(trained: TrainedModel) -> None:
+    pixels = shapes(32, seed=4).images.pixels
+    head = last_linear(trained.model)
+
+    with forward_pass(
+        trained.model, pixels, n_images=32, want_features=True, compute=Compute(dtype="bfloat16")
+    ) as forward:
+        outputs = forward(pixels)
+
+    exact = outputs.penultimate @ head.weight.detach().numpy().T + head.bias.detach().numpy()
+    assert outputs.logits == pytest.approx(exact, abs=1e-5)
+    assert (torch.from_numpy(outputs.logits).bfloat16().float().numpy() != outputs.logits).mean() > 0.5
+
+
 def test_a_batch_may_have_any_size(trained: TrainedModel) -> None:
     pixels = shapes(50, seed=4).images.pixels
 
@@ -102,7 +117,8 @@ def test_memory_that_runs_out_halves_the_batch_and_loses_no_answer(
 ) -> None:
     # given
     pixels = shapes(50, seed=4).images.pixels
-    greedy = Greedy(trained.model, OUT_OF_MEMORY[kind])
+    batches: list[int] = []
+    greedy = Greedy(trained.model, OUT_OF_MEMORY[kind], batches.append)
     with forward_pass(trained.model, pixels, n_images=50) as forward:
         expected = forward(pixels).logits
 
@@ -112,8 +128,8 @@ def test_memory_that_runs_out_halves_the_batch_and_loses_no_answer(
 
     # then
     assert logits == pytest.approx(expected, abs=1e-4)
-    assert greedy.batches[:3] == [32, 16, 8]
-    assert max(greedy.batches[3:]) == 8
+    assert batches[:3] == [32, 16, 8]
+    assert max(batches[3:]) == 8
     assert [record.message.partition(":")[0] for record in caplog.records] == [
         "memory ran out with 32 images at once, going on with 16",
         "memory ran out with 16 images at once, going on with 8",
@@ -160,7 +176,7 @@ def test_a_gpu_that_is_lost_costs_no_answer(
     with forward_pass(trained.model, pixels[:16], n_images=50) as on_cpu:
         expected = on_cpu(pixels).logits
     workload = Workload(
-        network=SplitNetwork(trained.model, want_features=False),
+        network=SplitNetwork(trained.model),
         normalisation=IMAGENET,
         want_features=False,
         size=16,
