@@ -71,48 +71,19 @@ def open_twice(chromium: Browser, url: str, path: str, *, token: str) -> tuple[O
 
 def figures_of(name: str, runs: Sequence[tuple[Opened, Opened]]) -> list[Figure]:
     """Return the figures of a page: what has something to reach is ours."""
-    is_ours = name in _REACH_BYTES
     first, again = zip(*runs, strict=True)
-    paint_reach = _REACH_PAINT_MS if is_ours else None
+    paint, weight = _REACH_PAINT_MS if name in _REACH_BYTES else None, _REACH_BYTES.get(name)
+    empty = "an empty cache"
+    measures = (
+        ("first paint", [opened.paint_ms for opened in first], "ms", paint, empty),
+        ("first paint, once more", [opened.paint_ms for opened in again], "ms", paint, ""),
+        ("over the wire", [opened.kilobytes for opened in first], "kB", weight, empty),
+        ("over the wire, once more", [opened.kilobytes for opened in again], "kB", None, ""),
+        ("requests", [float(opened.n_requests) for opened in first], "requests", None, empty),
+    )
     return [
-        figure_of(
-            f"{name}: first paint",
-            [opened.paint_ms for opened in first],
-            unit="ms",
-            better="lower",
-            reach=paint_reach,
-            note="an empty cache",
-        ),
-        figure_of(
-            f"{name}: first paint, once more",
-            [opened.paint_ms for opened in again],
-            unit="ms",
-            better="lower",
-            reach=paint_reach,
-        ),
-        figure_of(
-            f"{name}: over the wire",
-            [opened.kilobytes for opened in first],
-            unit="kB",
-            better="lower",
-            reach=_REACH_BYTES.get(name),
-            note="an empty cache",
-        ),
-        figure_of(
-            f"{name}: over the wire, once more",
-            [opened.kilobytes for opened in again],
-            unit="kB",
-            better="lower",
-            reach=None,
-        ),
-        figure_of(
-            f"{name}: requests",
-            [float(opened.n_requests) for opened in first],
-            unit="requests",
-            better="lower",
-            reach=None,
-            note="an empty cache",
-        ),
+        figure_of(f"{name}: {measure}", values, unit=unit, better="lower", reach=reach, note=note)
+        for measure, values, unit, reach, note in measures
     ]
 
 

@@ -1,6 +1,5 @@
 """A user's own folder of images, through the real scheduler: the story that `demo --dataset` tells."""
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,14 +27,11 @@ FORMATS = (".JPG", ".png", ".webp", ".bmp", ".gif", ".tiff", ".jpeg", "")
 
 @pytest.fixture
 def _own_process(instance: RunningInstance) -> Iterator[None]:
-    """What the command may do to its process, undone after the test: the environment, and how much is logged."""
-    levels = {name: logging.getLogger(name).level for name in ("airflow", "snowflake", "include")}
+    """What the command may do to its process's environment, undone after the test."""
     with mock.patch.dict(os.environ):
         for name in [name for name in os.environ if name.startswith("DRIFTGATE_")]:
             del os.environ[name]
         yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
 
 
 @pytest.mark.usefixtures("_own_process")
