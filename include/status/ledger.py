@@ -1,7 +1,7 @@
 """The ledger as a page shows it: what was decided about versions, newest first."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 
 from include.registry.ledger import LedgerEvent
 from include.warehouse.session import Warehouse
@@ -11,25 +11,11 @@ PAGE_SIZE = 25
 
 
 @dataclass(frozen=True, kw_only=True)
-class LedgerLine:
-    """One event."""
-
-    event_seq: int
-    event: str
-    version: int | None
-    from_version: int | None
-    actor: str
-    reason: str | None
-    run_id: str | None
-    at: datetime
-    """UTC."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class LedgerPage:
     """The panel: a page of the ledger."""
 
-    lines: tuple[LedgerLine, ...]
+    lines: tuple[LedgerEvent, ...]
+    """Their times are UTC."""
     older_than: int | None
     """The event before which the next page begins; None: this is the last one."""
 
@@ -46,6 +32,6 @@ def read_ledger(warehouse: Warehouse, *, before_event_seq: int | None = None) ->
     )
     shown = rows[:PAGE_SIZE]
     return LedgerPage(
-        lines=tuple(LedgerLine(**{**event._asdict(), "at": event.at.replace(tzinfo=UTC)}) for event in shown),
+        lines=tuple(event._replace(at=event.at.replace(tzinfo=UTC)) for event in shown),
         older_than=shown[-1].event_seq if len(rows) > PAGE_SIZE else None,
     )
