@@ -162,7 +162,7 @@ def _remarks(dataset: Path | None, extent: _Extent) -> list[str]:
     if not in_a_fork(torch.cuda.is_available).returned:
         remarks.append("Nothing was measured with CUDA: this machine has no GPU that torch can use.")
     if extent.sizes.has_peers and not OWN_PYTHON.exists():
-        remarks.append("Ray Data was not measured: `make benchmarks/peers/.venv` makes its environment.")
+        remarks.append("Ray Data was not measured: `make benchmarks/peers/.venv/.installed` makes its environment.")
     return remarks
 
 

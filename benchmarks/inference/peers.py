@@ -12,7 +12,7 @@ from include.config import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "benchmarks" / "peers"
 OWN_PYTHON = FOLDER / ".venv" / "bin" / "python"
-"""The environment of what Driftgate does not need; `make benchmarks/peers/.venv` makes it."""
+"""The environment of what Driftgate does not need; `make benchmarks/peers/.venv/.installed` makes it."""
 
 
 class Peer(NamedTuple):
