@@ -164,13 +164,17 @@ def schema_template(
 
 
 @pytest.fixture
-def warehouse(
-    open_session: Callable[[], Warehouse], config: PipelineConfig, schema_template: SchemaTemplate
-) -> Warehouse:
-    """A session on the schema of a pipeline that is set up."""
-    session = open_session()
+def _schema(config: PipelineConfig, schema_template: SchemaTemplate) -> Iterator[None]:
+    """The schema of a pipeline that is set up, as long as the test takes."""
     schema_template.copy_to(config)
-    return session
+    yield
+    schema_template.drop(config)
+
+
+@pytest.fixture
+def warehouse(_schema: None, open_session: Callable[[], Warehouse]) -> Warehouse:
+    """A session on the schema of a pipeline that is set up."""
+    return open_session()
 
 
 @pytest.fixture
