@@ -121,7 +121,7 @@ def _measure(
         few, many = (staged.answer(small, n_images=n_images, watch_memory=True) for n_images in extent.memory_photos)
     figures += _signed(small, comparison, folder, staged_folder, classes=classes)
     figures.append(accuracy_figure(small.title, given_up))
-    return figures + memory_figures(small.title, few, many, model_bytes=comparison.made.n_bytes)
+    return figures + memory_figures(small.title, comparison.first, few, many, model_bytes=comparison.made.n_bytes)
 
 
 def _with_those_before(figures: Sequence[Figure], networks: Sequence[Network], file: Path) -> list[Figure]:

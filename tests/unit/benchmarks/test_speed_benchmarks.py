@@ -96,13 +96,15 @@ def test_ratios_are_taken_within_a_round_and_told_as_their_median() -> None:
 
 def test_memory_is_told_beside_the_model_and_has_to_be_flat() -> None:
     processor = ProcessorTime(0.1, 0.1)
+    first = Inference(12, 9.0, processor, int(1.5 * GIB), {})
     few = Inference(3, 1.0, processor, int(0.9 * GIB), {})
     many = Inference(12, 1.0, processor, int(1.3 * GIB), {})
 
-    of_few, of_many, growth = memory_figures("net", few, many, model_bytes=GIB // 10)
+    of_few, of_many, of_first, growth = memory_figures("net", first, few, many, model_bytes=GIB // 10)
 
     assert (of_few.value, of_few.is_reached) == (pytest.approx(0.8), True)
     assert (of_many.value, of_many.is_reached) == (pytest.approx(1.2), False)
+    assert (of_first.value, of_first.is_reached) == (pytest.approx(1.4), False)
     assert (growth.value, growth.is_reached) == (pytest.approx(0.4), False)
 
 
