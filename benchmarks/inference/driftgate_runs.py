@@ -57,6 +57,8 @@ class Inference(NamedTuple):
     processor: ProcessorTime
     peak_bytes: int
     """The most that the process and those that it starts had in memory at once."""
+    anonymous_bytes: int
+    """The most of it that are no pages of files, such as those of torch's libraries, which tasks share."""
     labels: Mapping[str, str]
     """The committed answers by path; empty if nobody has asked for them."""
 
@@ -111,7 +113,7 @@ class StagedPhotos:
             sampled_every_s=SAMPLED_EVERY_S if watch_memory else _RARELY_S,
         )
         run: _Committed = forked.returned
-        return Inference(run.n_images, run.seconds, run.processor, forked.resident, run.labels)
+        return Inference(run.n_images, run.seconds, run.processor, forked.resident, forked.anonymous, run.labels)
 
     def _sync(self) -> list[ImageKey]:
         with own_session(self._config, self._port) as warehouse:

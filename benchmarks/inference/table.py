@@ -127,22 +127,19 @@ def accuracy_figure(title: str, given_up: GivenUp) -> Figure:
 def memory_figures(title: str, first: Inference, few: Inference, many: Inference, *, model_bytes: int) -> list[Figure]:
     """Return the rows of what the predicting process, and those that it starts, take beside the model."""
     peaks = [(run.peak_bytes - model_bytes) / _GIB for run in (few, many, first)]
-    note = f"with the processes that it starts; the model has {model_bytes / 2**20:.1f} MiB"
-    runs = (
-        (f"{few.n_images:,} photos", note),
-        (f"{many.n_images:,} photos", note),
-        ("the first run on a machine", "with inductor and the C++ compiler, where compiling pays"),
-    )
+    titles = (f"{few.n_images:,} photos", f"{many.n_images:,} photos", "the first run on a machine")
+    how = ("", "", "; with inductor and the C++ compiler, where compiling pays")
     figures = [
         figure_of(
-            f"{title}: peak memory beside the model, {run}",
+            f"{title}: peak memory beside the model, {run_title}",
             [peak],
             unit="GiB",
             better="lower",
             reach=_MAX_GIB,
-            note=note,
+            note=f"with the processes that it starts; {run.anonymous_bytes / _GIB:.2f} GiB of it are no pages of "
+            f"files, such as torch's libraries; the model has {model_bytes / 2**20:.1f} MiB{more}",
         )
-        for (run, note), peak in zip(runs, peaks, strict=True)
+        for run, peak, run_title, more in zip((few, many, first), peaks, titles, how, strict=True)
     ]
     growth = figure_of(
         f"{title}: what {many.n_images:,} photos take more than {few.n_images:,}",

@@ -70,8 +70,8 @@ def measured(*, limit: float, many: float, guide: float) -> Round:
     """Return a round in which Driftgate answers so many images a second, and takes a second to start."""
     return Round(
         limit=Limit(2 * limit, 2 * limit, "Pillow", "eager", {"Pillow": 2 * limit, "eager": 2 * limit, "broken": 0.0}),
-        many=Inference(3000, 3000 / many, ProcessorTime(1.5, 3.0), GIB, {}),
-        few=Inference(600, 1 + (600 / 3000) * (3000 / many - 1), ProcessorTime(0.3, 0.6), GIB, {}),
+        many=Inference(3000, 3000 / many, ProcessorTime(1.5, 3.0), GIB, GIB // 2, {}),
+        few=Inference(600, 1 + (600 / 3000) * (3000 / many - 1), ProcessorTime(0.3, 0.6), GIB, GIB // 2, {}),
         peers={GUIDE.title: guide, RAY_BFLOAT16: guide},
     )
 
@@ -96,12 +96,13 @@ def test_ratios_are_taken_within_a_round_and_told_as_their_median() -> None:
 
 def test_memory_is_told_beside_the_model_and_has_to_be_flat() -> None:
     processor = ProcessorTime(0.1, 0.1)
-    first = Inference(12, 9.0, processor, int(1.5 * GIB), {})
-    few = Inference(3, 1.0, processor, int(0.9 * GIB), {})
-    many = Inference(12, 1.0, processor, int(1.3 * GIB), {})
+    first = Inference(12, 9.0, processor, int(1.5 * GIB), GIB // 2, {})
+    few = Inference(3, 1.0, processor, int(0.9 * GIB), GIB // 2, {})
+    many = Inference(12, 1.0, processor, int(1.3 * GIB), GIB // 2, {})
 
     of_few, of_many, of_first, growth = memory_figures("net", first, few, many, model_bytes=GIB // 10)
 
+    assert "0.50 GiB of it are no pages of files" in of_few.note
     assert (of_few.value, of_few.is_reached) == (pytest.approx(0.8), True)
     assert (of_many.value, of_many.is_reached) == (pytest.approx(1.2), False)
     assert (of_first.value, of_first.is_reached) == (pytest.approx(1.4), False)
