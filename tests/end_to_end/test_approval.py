@@ -150,6 +150,7 @@ def write_pipeline(instance: RunningInstance, name: str = NAME, **fields: Any) -
         drift={"window": 20, "min_image_jump": 10},  # grey images are brighter than blue ones
         retraining={"mode": "approval", "min_new_labels": 5},
         notify={"emails": [f"{name}@example.com"]},
+        registry={"function": None},  # each promotion would start a worker that imports torch
         **fields,
     )
 
