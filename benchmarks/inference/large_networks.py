@@ -24,7 +24,7 @@ PLANS: Mapping[Architecture, Plan] = {
     "resnet50": ((0.29, 8), (0.57, 3), (1.0, 2)),
     "mobilenet_v3_large": ((0.43, 30), (0.71, 3), (1.0, 1)),
 }
-"""About a quarter of an hour on two cores each. The last epochs are at the size that the network is measured at."""
+"""Some 25 minutes each on two cores with other work beside. The last epochs are at the size that is measured."""
 _BATCH_SIZE = 32
 _PEAK_LR = {"resnet50": 1e-3, "mobilenet_v3_large": 2e-3}
 _WEIGHT_DECAY = 0.05
