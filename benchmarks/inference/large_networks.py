@@ -25,7 +25,8 @@ PLANS: Mapping[Architecture, Plan] = {
     "mobilenet_v3_large": ((0.43, 30), (0.71, 3), (1.0, 1)),
 }
 """Some 25 minutes each on two cores with other work beside. The last epochs are at the size that is measured."""
-_BATCH_SIZE = 32
+TRAINED_AT_ONCE = 32
+"""Images in a step."""
 _PEAK_LR = {"resnet50": 1e-3, "mobilenet_v3_large": 2e-3}
 _WEIGHT_DECAY = 0.05
 _N_SETTLING = 512
@@ -55,7 +56,7 @@ def train_large(
     for block in model.modules():
         if isinstance(block, Bottleneck):
             nn.init.zeros_(block.bn3.weight)  # as `zero_init_residual` of torchvision's ResNet does: it learns sooner
-    n_steps = sum(n_epochs for _, n_epochs in plan) * (len(pixels) // _BATCH_SIZE)
+    n_steps = sum(n_epochs for _, n_epochs in plan) * (len(pixels) // TRAINED_AT_ONCE)
     optimizer = torch.optim.AdamW(model.parameters(), lr=_PEAK_LR[architecture], weight_decay=_WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _PEAK_LR[architecture], total_steps=max(n_steps, 1))
     for share, n_epochs in plan:
@@ -82,8 +83,8 @@ def settle(model: nn.Module, pixels: NDArray[np.uint8]) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # the mean over all batches
     with torch.no_grad():
-        for start in range(0, len(pixels), _BATCH_SIZE):
-            model.train()(normalise(torch.from_numpy(pixels[start : start + _BATCH_SIZE])))
+        for start in range(0, len(pixels), TRAINED_AT_ONCE):
+            model.train()(normalise(torch.from_numpy(pixels[start : start + TRAINED_AT_ONCE])))
     for norm, momentum in zip(norms, before, strict=True):
         norm.momentum = momentum
 
@@ -91,8 +92,8 @@ def settle(model: nn.Module, pixels: NDArray[np.uint8]) -> None:
 def _batches(pixels: NDArray[np.uint8], labels: NDArray[np.int64], size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield an epoch's inputs [b, 3, size, size], every second batch mirrored, and the places of their classes."""
     order = torch.randperm(len(pixels)).numpy()
-    for number, start in enumerate(range(0, len(order) - _BATCH_SIZE + 1, _BATCH_SIZE)):
-        places = order[start : start + _BATCH_SIZE]
+    for number, start in enumerate(range(0, len(order) - TRAINED_AT_ONCE + 1, TRAINED_AT_ONCE)):
+        places = order[start : start + TRAINED_AT_ONCE]
         inputs = normalise(torch.from_numpy(pixels[places]))
         if size != pixels.shape[1]:
             inputs = nn.functional.interpolate(inputs, size=(size, size), mode="bilinear", antialias=True)

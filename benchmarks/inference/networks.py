@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from benchmarks.inference.large_networks import PLANS, train_large
+from benchmarks.inference.large_networks import PLANS, TRAINED_AT_ONCE, train_large
 from benchmarks.photos import Photo
 from include.config_parts import Architecture, PreprocessingConfig, TrainingConfig
 from include.images.decode import decode
@@ -178,7 +178,7 @@ def make_network(
 def _digest(network: Network, photos: Sequence[Photo]) -> str:
     """Return a digest of what decides a network's weights."""
     names = [(photo.path.name, photo.label) for photo in photos]
-    told = [network.size, SEED, JPEG_DETAIL, _N_EPOCHS, PLANS.get(network.architecture), names]
+    told = [network.size, SEED, JPEG_DETAIL, _N_EPOCHS, TRAINED_AT_ONCE, PLANS.get(network.architecture), names]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
 
